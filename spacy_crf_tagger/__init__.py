@@ -1,0 +1,3 @@
+"""A BiLSTM-attention-CRF entity recogniser for spaCy."""
+
+__version__ = "0.1.0"

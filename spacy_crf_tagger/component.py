@@ -1,0 +1,449 @@
+"""The `crf_ner` pipeline component: what spaCy expects of a trainable recogniser."""
+
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+    cast,
+)
+
+import numpy as np
+from spacy.errors import Errors
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc, Span
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.util import check_lexeme_norms
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer, set_dropout_rate
+
+from . import gold
+from .crf import Potentials, TagScheme
+from .objective import annotation_loss, best_spans, rehearsal_loss
+
+DEFAULT_CONFIG = """
+[model]
+@architectures = "spacy_crf_tagger.BiLSTMAttentionCRF.v1"
+hidden_width = 192
+depth = 1
+attention_heads = 4
+dropout = null
+word_dropout = 0.05
+output = "crf"
+crf_learn_rate_scale = 10.0
+window = 512
+overlap = 64
+nO = null
+
+[model.tok2vec]
+@architectures = "spacy_crf_tagger.TypeEmbed.v1"
+width = 128
+attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
+rows = [5000, 1000, 2500, 2500]
+include_static_vectors = false
+"""
+DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
+
+# Tokens that are predicted at once: bounds memory, whatever `nlp.pipe` passes.
+_MAX_TOKENS = 2**16
+# A labelled span: first token, token after the last, label index.
+LabelledSpan = Tuple[int, int, int]
+
+
+@Language.factory(
+    "crf_ner",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "scheme": "biluo",
+        "scorer": {"@scorers": "spacy.ner_scorer.v1"},
+    },
+    default_score_weights={
+        "ents_f": 1.0,
+        "ents_p": 0.0,
+        "ents_r": 0.0,
+        "ents_per_type": None,
+    },
+)
+def make_crf_ner(
+    nlp: Language,
+    name: str,
+    model: Model[List[Doc], Potentials],
+    scheme: str,
+    scorer: Optional[Callable[..., Any]],
+) -> "CRFEntityRecognizer":
+    """Create a `crf_ner` component.
+
+    nlp (Language): The pipeline.
+    name (str): The name of the component in the pipeline.
+    model (Model[List[Doc], Potentials]): The model that scores tags.
+    scheme (str): The tag scheme, `"biluo"` or `"bio"`.
+    scorer (Optional[Callable]): The scoring method.
+    RETURNS (CRFEntityRecognizer): The component.
+    """
+    return CRFEntityRecognizer(nlp.vocab, model, name, scheme=scheme, scorer=scorer)
+
+
+class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
+    """Recognise entities with a conditional random field over the tags of a document.
+
+    A drop-in for spaCy's `ner`: it sets `doc.ents`, keeps entities that are set
+    already, and is trained by the same annotation.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[List[Doc], Potentials],
+        name: str = "crf_ner",
+        *,
+        scheme: str = "biluo",
+        scorer: Optional[Callable[..., Any]] = None,
+    ) -> None:
+        """Create the component.
+
+        vocab (Vocab): The shared vocabulary.
+        model (Model[List[Doc], Potentials]): The model that scores tags.
+        name (str): The name of the component, under which losses are reported.
+        scheme (str): The tag scheme: `"biluo"`, or `"bio"` with fewer tags for many
+            labels.
+        scorer (Optional[Callable]): The scoring method.
+        RAISES (ValueError): For an unknown tag scheme.
+        """
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self._rehearsal_model: Optional[Model[List[Doc], Potentials]] = None
+        self.cfg: Dict[str, Any] = dict(
+            sorted({"labels": [], "scheme": scheme}.items())
+        )
+        self._scheme = TagScheme([], scheme)
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str, ...]): The labels that the component predicts."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> List[str]:
+        """RETURNS (List[str]): The labels, in a form that `initialize` accepts."""
+        return list(self.cfg["labels"])
+
+    @property
+    def scheme(self) -> TagScheme:
+        """RETURNS (TagScheme): The tags of the labels."""
+        if (self._scheme.labels, self._scheme.name) != (
+            self.labels,
+            self.cfg["scheme"],
+        ):
+            self._scheme = TagScheme(self.labels, self.cfg["scheme"])
+        return self._scheme
+
+    def add_label(self, label: str) -> int:
+        """Add a label. Predictions and probabilities stay exactly as they are until
+        the component is trained again.
+
+        label (str): The label to add.
+        RETURNS (int): 0 if the label is present already, otherwise 1.
+        RAISES (ValueError): If the label is not a string, or empty.
+        """
+        if not isinstance(label, str):
+            raise ValueError(Errors.E187)
+        if label in self.labels:
+            return 0
+        extended = TagScheme([*self.labels, label], self.cfg["scheme"])
+        if self._is_initialized:
+            self.set_output(extended.n_tags)
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)
+        return 1
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        labels: Optional[Iterable[str]] = None,
+    ) -> None:
+        """Set up labels and fresh weights.
+
+        get_examples (Callable[[], Iterable[Example]]): A representative sample of
+            annotated examples.
+        nlp (Optional[Language]): The pipeline.
+        labels (Optional[Iterable[str]]): The labels, in place of those of the examples.
+        RAISES (ValueError): If there are no labels at all.
+        """
+        validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
+        check_lexeme_norms(self.vocab, "crf_ner")
+        if labels is not None:
+            found: Iterable[str] = labels
+        else:
+            found = sorted(
+                {
+                    span.label_
+                    for example in get_examples()
+                    for span in example.reference.ents
+                }
+            )
+        new = [label for label in found if label not in self.labels]
+        # Checked as a whole, before anything is changed.
+        scheme = TagScheme([*self.labels, *new], self.cfg["scheme"])
+        self.cfg["labels"].extend(new)
+        for label in new:
+            self.vocab.strings.add(label)
+        self._require_labels()
+        sample = [example.x for example in islice(get_examples(), 10)]
+        self._set_n_tags(scheme.n_tags)
+        self.model.initialize(X=[doc for doc in sample if len(doc)] or sample)
+
+    def predict(self, docs: Iterable[Doc]) -> List[List[LabelledSpan]]:
+        """Find the best analysis of documents, without changing them.
+
+        docs (Iterable[Doc]): The documents.
+        RETURNS (List[List[Tuple[int, int, int]]]): The entities of each document: first
+            token, token after the last, and label index.
+        RAISES (ValueError): If the component is not initialised or its weights are
+            damaged.
+        """
+        docs = list(docs)
+        if not any(len(doc) for doc in docs):
+            return [[] for _ in docs]
+        if not self._is_initialized:
+            raise ValueError(Errors.E109.format(name=self.name))
+        predictions: List[List[LabelledSpan]] = []
+        for group in _by_tokens(docs, _MAX_TOKENS):
+            predictions.extend(self._predict_group(group))
+        return predictions
+
+    def set_annotations(
+        self, docs: Union[Doc, Iterable[Doc]], predictions: List[List[LabelledSpan]]
+    ) -> None:
+        """Write predicted entities to documents. Entities and blocked tokens that are
+        set already stay.
+
+        docs (Union[Doc, Iterable[Doc]]): The documents, or one.
+        predictions (List[List[Tuple[int, int, int]]]): The result of `predict`.
+        """
+        docs = [docs] if isinstance(docs, Doc) else docs
+        for doc, spans in zip(docs, predictions, strict=True):
+            ents, blocked = gold.preset_spans(doc) if len(doc) else ([], [])
+            taken = {token.i for span in (*ents, *blocked) for token in span}
+            ents += [
+                Span(doc, start, end, label=self.labels[label])
+                for start, end, label in spans
+                if start not in taken
+            ]
+            doc.set_ents(ents, blocked=blocked, default="outside")
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from annotated documents. Tokens without annotation are latent; labels
+        that were not there are added.
+
+        examples (Iterable[Example]): The examples.
+        drop (float): The dropout rate.
+        sgd (Optional[Optimizer]): The optimizer; None or False to only accumulate
+            gradients.
+        losses (Optional[Dict[str, float]]): Losses to add to, by component name.
+        RETURNS (Dict[str, float]): The losses; ours is the negative log-likelihood of
+            the annotation, in nats, summed over the documents.
+        RAISES (ValueError): If the annotation is malformed or scores are NaN.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "CRFEntityRecognizer.update")
+        if not any(len(example.predicted) for example in examples):
+            return losses
+        if not self._is_initialized:
+            raise ValueError(Errors.E109.format(name=self.name))
+        # Before the forward pass, since new labels make the model grow.
+        tags = self._annotated_tags(examples)
+        set_dropout_rate(self.model, drop)
+        potentials, backprop = self.model.begin_update(
+            [eg.predicted for eg in examples]
+        )
+        loss, gradients = annotation_loss(tags, potentials, self.scheme)
+        # Listeners count on exactly one backprop a batch, annotated or not.
+        backprop(gradients)
+        if sgd:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: Potentials
+    ) -> Tuple[float, Potentials]:
+        """Compute the loss and its gradients.
+
+        examples (Iterable[Example]): The examples.
+        scores (Potentials): The scores of the model for their predicted documents.
+        RETURNS (Tuple[float, Potentials]): The negative log-likelihood of the
+            annotation in nats, summed over the documents, and the gradients of its
+            mean over the documents. Zero where all annotation is missing.
+        RAISES (ValueError): If the annotation has labels that the component does not
+            have, is malformed, or scores are NaN.
+        """
+        examples = list(examples)
+        validate_examples(examples, "CRFEntityRecognizer.get_loss")
+        annotation = gold.annotated_tags(examples, self.scheme, self.vocab.strings)
+        if annotation.new_labels:
+            raise ValueError(
+                f"Component '{self.name}': labels {annotation.new_labels} are not "
+                "among its labels. Add them with add_label before scoring."
+            )
+        return annotation_loss(annotation.tags, scores, self.scheme)
+
+    def rehearse(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn to predict what the model predicted when training was resumed, so as
+        not to forget it: minimises the divergence from the earlier distribution over
+        all analyses.
+
+        examples (Iterable[Example]): Examples; their annotation is not used.
+        drop (float): The dropout rate.
+        sgd (Optional[Optimizer]): The optimizer.
+        losses (Optional[Dict[str, float]]): Losses to add to, by component name.
+        RETURNS (Dict[str, float]): The losses; ours is the Kullback-Leibler divergence
+            in nats, summed over the documents.
+        """
+        losses = {} if losses is None else losses
+        examples = list(examples)
+        validate_examples(examples, "CRFEntityRecognizer.rehearse")
+        docs = [example.predicted for example in examples]
+        if self._rehearsal_model is None or not any(len(doc) for doc in docs):
+            return losses
+        losses.setdefault(self.name, 0.0)
+        taught = self._rehearsal_model.predict(docs)
+        set_dropout_rate(self.model, drop)
+        potentials, backprop = self.model.begin_update(docs)
+        loss, gradients = rehearsal_loss(taught, potentials, self.scheme)
+        backprop(gradients)
+        if sgd:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def from_bytes(
+        self, bytes_data: bytes, *, exclude: Sequence[str] = ()
+    ) -> "CRFEntityRecognizer":
+        """Load the component from a bytestring.
+
+        bytes_data (bytes): The result of `to_bytes`.
+        exclude (Sequence[str]): Names of fields to leave out: vocab, cfg, model.
+        RETURNS (CRFEntityRecognizer): The component.
+        RAISES (ValueError): If the data are damaged.
+        """
+        with self._loading(exclude):
+            super().from_bytes(bytes_data, exclude=exclude)
+        return self
+
+    def from_disk(
+        self, path: Union[str, Path], *, exclude: Sequence[str] = ()
+    ) -> "CRFEntityRecognizer":
+        """Load the component from a directory.
+
+        path (Union[str, Path]): The directory that `to_disk` has written.
+        exclude (Sequence[str]): Names of fields to leave out: vocab, cfg, model.
+        RETURNS (CRFEntityRecognizer): The component.
+        RAISES (ValueError): If the data are damaged.
+        """
+        with self._loading(exclude):
+            super().from_disk(path, exclude=exclude)
+        return self
+
+    @contextmanager
+    def _loading(self, exclude: Sequence[str]) -> Iterator[None]:
+        """Make room for a model of another size, and name the component in errors."""
+        if "model" not in exclude:
+            self._set_n_tags(None)
+            self.model.get_ref("tagger").set_dim("nI", cast(int, None), force=True)
+        try:
+            yield
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"Component '{self.name}' cannot be loaded: {error}"
+            ) from error
+
+    @property
+    def _is_initialized(self) -> bool:
+        return self.model.get_ref("tagger").has_dim("nI") is True
+
+    def _set_n_tags(self, n_tags: Optional[int]) -> None:
+        for node in (self.model, self.model.get_ref("tagger")):
+            node.set_dim("nO", cast(int, n_tags), force=True)
+
+    def _predict_group(self, docs: List[Doc]) -> List[List[LabelledSpan]]:
+        potentials = self.model.predict(docs)
+        n_tags = potentials.emissions.shape[1]
+        if n_tags != self.scheme.n_tags:
+            raise ValueError(
+                f"Component '{self.name}': the model has {n_tags} tags, but the labels "
+                f"{list(self.labels)} take {self.scheme.n_tags}. Load labels and model "
+                "from the same pipeline."
+            )
+        spans = best_spans(potentials, self.scheme, gold.preset_mask(docs, self.scheme))
+        lengths = np.array([len(doc) for doc in docs])
+        offsets = np.cumsum(lengths) - lengths
+        doc_of_span = np.searchsorted(offsets + lengths, spans.start, side="right")
+        predictions: List[List[LabelledSpan]] = [[] for _ in docs]
+        for number, start, end, label in zip(
+            doc_of_span.tolist(),
+            (spans.start - offsets[doc_of_span]).tolist(),
+            (spans.end - offsets[doc_of_span]).tolist(),
+            spans.label.tolist(),
+            strict=True,
+        ):
+            # BIO has no tag for the end of an entity that whitespace could be denied.
+            while docs[number][end - 1].is_space:
+                end -= 1
+            predictions[number].append((start, end, label))
+        return predictions
+
+    def _annotated_tags(self, examples: List[Example]) -> gold.Tags:
+        """Read gold tags, and add labels that are new, as `ner` does."""
+        annotation = gold.annotated_tags(examples, self.scheme, self.vocab.strings)
+        if annotation.new_labels:
+            for label in annotation.new_labels:
+                self.add_label(label)
+            annotation = gold.annotated_tags(examples, self.scheme, self.vocab.strings)
+        return annotation.tags
+
+
+def _by_tokens(docs: Sequence[Doc], max_tokens: int) -> Iterator[List[Doc]]:
+    """Group documents in their order, such that a group has at most this many tokens
+    or is a single document.
+    """
+    group: List[Doc] = []
+    n_tokens = 0
+    for doc in docs:
+        if group and n_tokens + len(doc) > max_tokens:
+            yield group
+            group, n_tokens = [], 0
+        group.append(doc)
+        n_tokens += len(doc)
+    if group:
+        yield group

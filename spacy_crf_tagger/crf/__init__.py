@@ -1,0 +1,25 @@
+"""A linear-chain conditional random field over ragged batches, usable on its own.
+
+Nothing here knows spaCy or Thinc. Importing the package loads neither Numba nor
+torch: a backend is loaded when the first lattice is computed.
+"""
+
+from .inference import edge_marginals, forward_backward, log_partition, viterbi
+from .lattice import Lattice, Marginals, Potentials, ViterbiPaths
+from .loss import divergence, negative_log_likelihood
+from .scheme import Constraints, TagScheme
+
+__all__ = [
+    "Constraints",
+    "Lattice",
+    "Marginals",
+    "Potentials",
+    "TagScheme",
+    "ViterbiPaths",
+    "divergence",
+    "edge_marginals",
+    "forward_backward",
+    "log_partition",
+    "negative_log_likelihood",
+    "viterbi",
+]

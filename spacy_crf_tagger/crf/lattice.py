@@ -1,0 +1,205 @@
+"""The lattice: the scores of every tag sequence, and which of them are allowed."""
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Optional, Sequence, Union
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import TypeAlias
+
+from .scheme import Constraints
+
+# A numpy.ndarray or a torch.Tensor; all arrays of one lattice are of one kind.
+Array: TypeAlias = Any
+Lengths: TypeAlias = NDArray[np.int64]
+
+
+class Potentials(NamedTuple):
+    """Unnormalised log potentials of a ragged batch, or the gradients of a loss.
+
+    emissions (Array): Score of each tag at each token, [N, K].
+    transitions (Optional[Array]): Score of tag j after tag i, [K, K].
+    start (Optional[Array]): Score of each tag as the first of a sequence, [K].
+    end (Optional[Array]): Score of each tag as the last of a sequence, [K].
+    lengths (NDArray[int]): Tokens of each sequence, [B]; they add up to N.
+
+    Without transitions (all three `None`) the tags of a sequence are independent of
+    each other: a softmax at each token.
+    """
+
+    emissions: Array
+    transitions: Optional[Array]
+    start: Optional[Array]
+    end: Optional[Array]
+    lengths: Lengths
+
+
+class Marginals(NamedTuple):
+    """What forward-backward finds out about a lattice.
+
+    log_z (Array): Log partition function of each sequence, [B]; `-inf` where every
+        path is forbidden. Zero for an empty sequence, which has one empty path.
+    tags (Array): Probability of each tag at each token, [N, K]; a token's sum to 1.
+    transitions (Array): Expected number of times that tag j follows tag i, [K, K].
+    start (Array): Expected number of sequences that start with each tag, [K].
+    end (Array): Expected number of sequences that end with each tag, [K].
+    """
+
+    log_z: Array
+    tags: Array
+    transitions: Array
+    start: Array
+    end: Array
+
+
+class ViterbiPaths(NamedTuple):
+    """The best path of each sequence.
+
+    tags (Array): The tags of the best paths, end to end, [N].
+    scores (Array): The score of each best path, [B].
+    """
+
+    tags: Array
+    scores: Array
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """All paths through a ragged batch of sequences. A path is forbidden where it
+    meets a score of `-inf`; there is no finite stand-in for that.
+
+    emissions (Array): [N, K]
+    transitions (Array): [K, K]
+    start (Array): [K]
+    end (Array): [K]
+    lengths (NDArray[int]): [B]
+    """
+
+    emissions: Array
+    transitions: Array
+    start: Array
+    end: Array
+    lengths: Lengths
+
+    @classmethod
+    def build(
+        cls,
+        potentials: Potentials,
+        constraints: Optional[Constraints] = None,
+        allowed: Optional[NDArray[np.bool_]] = None,
+    ) -> "Lattice":
+        """Build a lattice from the scores of a network.
+
+        potentials (Potentials): The scores.
+        constraints (Optional[Constraints]): The tag sequences that are allowed;
+            all, if None.
+        allowed (Optional[NDArray[bool]]): The tags that are allowed at each token,
+            [N, K]; all, if None.
+        RETURNS (Lattice): The lattice.
+        RAISES (ValueError): If shapes do not fit or a score is NaN or `+inf`.
+        """
+        emissions = potentials.emissions
+        if potentials.transitions is None:
+            n_tags = emissions.shape[1]
+            transitions = _zeros_like(emissions, (n_tags, n_tags))
+            start = end = _zeros_like(emissions, (n_tags,))
+        else:
+            transitions = potentials.transitions
+            start, end = potentials.start, potentials.end
+        lengths = as_lengths(potentials.lengths)
+        lattice = cls(emissions, transitions, start, end, lengths)
+        lattice.validate()
+        if constraints is not None:
+            lattice = replace(
+                lattice,
+                transitions=_forbid(transitions, constraints.transitions),
+                start=_forbid(start, constraints.start),
+                end=_forbid(end, constraints.end),
+            )
+        return lattice if allowed is None else lattice.restrict(allowed)
+
+    def restrict(self, allowed: NDArray[np.bool_]) -> "Lattice":
+        """Forbid tags at tokens.
+
+        allowed (NDArray[bool]): The tags that stay allowed at each token, [N, K].
+        RETURNS (Lattice): A lattice with the paths that remain.
+        RAISES (ValueError): If the shape differs from that of the emissions.
+        """
+        if tuple(allowed.shape) != tuple(self.emissions.shape):
+            raise ValueError(
+                f"Mask of allowed tags has shape {tuple(allowed.shape)}, the "
+                f"emissions have {tuple(self.emissions.shape)}."
+            )
+        return replace(self, emissions=_forbid(self.emissions, allowed))
+
+    @property
+    def n_tags(self) -> int:
+        """RETURNS (int): The number of tags, K."""
+        return int(self.emissions.shape[1])
+
+    def validate(self) -> None:
+        """Check shapes and scores.
+
+        RAISES (ValueError): If shapes do not fit or a score is NaN or `+inf`.
+        """
+        if self.emissions.ndim != 2 or self.emissions.shape[1] == 0:
+            raise ValueError(
+                "Emissions must have one row for each token and one column for each "
+                f"tag, but their shape is {tuple(self.emissions.shape)}."
+            )
+        n_tokens, n_tags = self.emissions.shape
+        if (self.lengths < 0).any() or int(self.lengths.sum()) != n_tokens:
+            raise ValueError(
+                f"Lengths {self.lengths.tolist()[:10]} (sum {self.lengths.sum()}) "
+                f"do not add up to the {n_tokens} rows of the emissions."
+            )
+        for name, shape in (
+            ("transitions", (n_tags, n_tags)),
+            ("start", (n_tags,)),
+            ("end", (n_tags,)),
+        ):
+            if tuple(getattr(self, name).shape) != shape:
+                raise ValueError(
+                    f"CRF {name} scores must have shape {shape}, not "
+                    f"{tuple(getattr(self, name).shape)}."
+                )
+        for name in ("emissions", "transitions", "start", "end"):
+            scores = getattr(self, name)
+            # The maximum is NaN if any score is: one pass, no temporary array.
+            if 0 not in scores.shape and not float(scores.max()) < np.inf:
+                raise ValueError(
+                    f"CRF {name} scores contain NaN or +inf. If this happens in "
+                    "training, lower the learning rate or clip gradients; in "
+                    "prediction, the weights are damaged."
+                )
+
+
+def as_lengths(lengths: Union[Sequence[int], Lengths]) -> Lengths:
+    """Bring the lengths of sequences into the form that kernels expect.
+
+    lengths (Sequence[int]): Tokens of each sequence.
+    RETURNS (NDArray[int]): The lengths, [B].
+    """
+    return np.asarray(lengths, dtype=np.int64).reshape(-1)
+
+
+def offsets_of(lengths: Lengths) -> Lengths:
+    """RETURNS (NDArray[int]): First row of each sequence, and the number of rows,
+    [B + 1].
+    """
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def _zeros_like(array: Array, shape: Sequence[int]) -> Array:
+    if isinstance(array, np.ndarray):
+        return np.zeros(shape, dtype=array.dtype)
+    return array.new_zeros(shape)
+
+
+def _forbid(scores: Array, allowed: NDArray[np.bool_]) -> Array:
+    if isinstance(scores, np.ndarray):
+        return np.where(allowed, scores, -np.inf).astype(scores.dtype, copy=False)
+    import torch
+
+    mask = torch.as_tensor(allowed, device=scores.device)
+    return scores.masked_fill(~mask, -np.inf)

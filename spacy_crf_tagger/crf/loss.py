@@ -1,0 +1,68 @@
+"""Training objectives as pure functions: values and all gradients, no autograd."""
+
+from typing import Optional, Tuple
+
+from .inference import Backend, forward_backward, require_possible
+from .lattice import Array, Lattice, Marginals, Potentials
+
+
+def negative_log_likelihood(
+    free: Lattice, known: Lattice, backend: Optional[Backend] = None
+) -> Tuple[Array, Potentials]:
+    """Compute −log P(annotation) = log Z(free) − log Z(known), and its gradients,
+    which are the differences between the marginals of the two lattices (Lafferty et
+    al. 2001; for incomplete annotation Tsuboi et al. 2008).
+
+    free (Lattice): All valid paths.
+    known (Lattice): The paths among them that agree with the annotation: one path for
+        a fully annotated sequence, all of them for one without annotation.
+    backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
+    RETURNS (Tuple[Array, Potentials]): The loss of each sequence, [B], in nats, and
+        the gradients of their sum.
+    RAISES (ValueError): If a sequence has no path that agrees with its annotation.
+    """
+    expected = forward_backward(free, backend)
+    observed = forward_backward(known, backend)
+    require_possible(observed.log_z)
+    return expected.log_z - observed.log_z, _difference(expected, observed, free)
+
+
+def divergence(
+    student: Lattice, teacher: Lattice, backend: Optional[Backend] = None
+) -> Tuple[Array, Potentials]:
+    """Compute the Kullback-Leibler divergence of the student's distribution over
+    paths from the teacher's, KL(teacher ‖ student), and its gradients with respect to
+    the student's scores. Exact: both distributions factorise over the same edges, so
+    that the sum over all paths is a sum over marginals (Hinton et al. 2015; for
+    structures Wang et al. 2021, "Structural knowledge distillation").
+
+    student (Lattice): The distribution that learns.
+    teacher (Lattice): The distribution that it should stay close to. Whatever the
+        teacher allows, the student must allow.
+    backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
+    RETURNS (Tuple[Array, Potentials]): The sum of the divergences of all sequences,
+        in nats, and its gradients.
+    """
+    ours = forward_backward(student, backend)
+    theirs = forward_backward(teacher, backend)
+    value = (ours.log_z - theirs.log_z).sum()
+    for probabilities, theirs_scores, our_scores in (
+        (theirs.tags, teacher.emissions, student.emissions),
+        (theirs.transitions, teacher.transitions, student.transitions),
+        (theirs.start, teacher.start, student.start),
+        (theirs.end, teacher.end, student.end),
+    ):
+        possible = probabilities > 0
+        difference = (theirs_scores - our_scores)[possible]
+        value = value + (probabilities[possible] * difference).sum()
+    return value, _difference(ours, theirs, student)
+
+
+def _difference(a: Marginals, b: Marginals, lattice: Lattice) -> Potentials:
+    return Potentials(
+        a.tags - b.tags,
+        a.transitions - b.transitions,
+        a.start - b.start,
+        a.end - b.end,
+        lattice.lengths,
+    )

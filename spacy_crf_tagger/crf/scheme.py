@@ -1,0 +1,191 @@
+"""Tag schemes: how labelled spans become one tag per token, and back."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Iterable, List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+OUTSIDE = 0
+POSITIONS = {"biluo": "BILU", "bio": "BI"}
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """Which tags may follow, open and close a tag sequence.
+
+    transitions (NDArray[bool]): Whether tag j may follow tag i, [K, K].
+    start (NDArray[bool]): Whether a tag may come first, [K].
+    end (NDArray[bool]): Whether a tag may come last, [K].
+    """
+
+    transitions: NDArray[np.bool_]
+    start: NDArray[np.bool_]
+    end: NDArray[np.bool_]
+
+
+class TaggedSpans(NamedTuple):
+    """The spans of a ragged batch of tag sequences, ordered by their first token.
+
+    start (NDArray[int]): First token of each span, counted over the batch, [S].
+    end (NDArray[int]): Token after the last of each span, [S].
+    label (NDArray[int]): Index of the label of each span, [S].
+    """
+
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    label: NDArray[np.int64]
+
+
+class TagScheme:
+    """The tags of a list of labels under a scheme: `O` first, then each label's tags.
+
+    The tags of label number l are `1 + l * P` to `l * P + P`, where P is the number
+    of positions of the scheme, so that a label appended later moves no other tag.
+    """
+
+    def __init__(self, labels: Sequence[str], name: str = "biluo") -> None:
+        """Create a tag scheme.
+
+        labels (Sequence[str]): The labels, distinct; they may contain hyphens.
+        name (str): `"biluo"` (begin, inside, last, unit, outside: Ratinov and Roth
+            2009) or `"bio"` (begin, inside, outside).
+        RAISES (ValueError): For an unknown scheme, an empty or a repeated label.
+        """
+        if name not in POSITIONS:
+            raise ValueError(
+                f"Unknown tag scheme {name!r}: choose one of {sorted(POSITIONS)}."
+            )
+        if any(not label for label in labels):
+            raise ValueError(f"Empty label among {list(labels)!r}.")
+        if len(set(labels)) != len(labels):
+            raise ValueError(f"Repeated label among {list(labels)!r}.")
+        self.name = name
+        self.labels: Tuple[str, ...] = tuple(labels)
+        self.positions = POSITIONS[name]
+
+    @property
+    def n_tags(self) -> int:
+        """RETURNS (int): The number of tags, K."""
+        return 1 + len(self.positions) * len(self.labels)
+
+    @cached_property
+    def tags(self) -> List[str]:
+        """RETURNS (List[str]): The tags in their order, e.g. `["O", "B-PER", …]`."""
+        named = [f"{pos}-{label}" for label in self.labels for pos in self.positions]
+        return ["O", *named]
+
+    @cached_property
+    def tag_positions(self) -> NDArray[np.str_]:
+        """RETURNS (NDArray[str]): The position letter of each tag, [K]."""
+        return np.array(["O", *self.positions * len(self.labels)])
+
+    @cached_property
+    def tag_labels(self) -> NDArray[np.int64]:
+        """RETURNS (NDArray[int]): The label index of each tag, -1 for `O`, [K]."""
+        of_labels = np.repeat(np.arange(len(self.labels)), len(self.positions))
+        return np.concatenate([[-1], of_labels]).astype(np.int64)
+
+    @cached_property
+    def constraints(self) -> Constraints:
+        """RETURNS (Constraints): The tag sequences that the scheme allows."""
+        letters = self.tag_positions
+        continues = self.continues
+        same_label = self.tag_labels[:, None] == self.tag_labels[None, :]
+        if self.name == "bio":
+            inside = np.isin(letters, ["B", "I"])
+            closed = np.ones_like(inside)
+        else:
+            inside = np.isin(letters, ["B", "I"])
+            closed = ~inside
+        transitions = np.where(
+            continues[None, :],
+            inside[:, None] & same_label,
+            closed[:, None],
+        )
+        return Constraints(transitions, start=~continues, end=closed)
+
+    @cached_property
+    def continues(self) -> NDArray[np.bool_]:
+        """RETURNS (NDArray[bool]): Tags that continue an entity (`I`, `L`), [K]."""
+        return np.isin(self.tag_positions, ["I", "L"])
+
+    @cached_property
+    def at_edge(self) -> NDArray[np.bool_]:
+        """RETURNS (NDArray[bool]): Tags that open or close an entity by themselves
+        (`B`, `L`, `U`), [K]. Under BIO, which does not mark the end, only `B`.
+        """
+        return np.isin(self.tag_positions, ["B", "L", "U"])
+
+    def tag_of(
+        self,
+        label: NDArray[np.int64],
+        first: NDArray[np.bool_],
+        last: NDArray[np.bool_],
+    ) -> NDArray[np.int64]:
+        """Find the tags of tokens inside entities.
+
+        label (NDArray[int]): The label index of each token's entity, [N].
+        first (NDArray[bool]): Whether the token is the first of its entity, [N].
+        last (NDArray[bool]): Whether the token is the last of its entity, [N].
+        RETURNS (NDArray[int]): The tags, [N].
+        """
+        if self.name == "bio":
+            offset = np.where(first, 0, 1)
+        else:
+            offset = np.where(first, np.where(last, 3, 0), np.where(last, 2, 1))
+        return 1 + label * len(self.positions) + offset
+
+    def encode(
+        self, spans: Iterable[Tuple[int, int, int]], length: int
+    ) -> NDArray[np.int64]:
+        """Turn the labelled spans of one sequence into tags.
+
+        spans (Iterable[Tuple[int, int, int]]): First token, token after the last
+            and label index of each span. They must not overlap.
+        length (int): The number of tokens, N.
+        RETURNS (NDArray[int]): The tags, [N].
+        RAISES (ValueError): For an empty span, overlap, or a span out of bounds.
+        """
+        tags = np.zeros(length, dtype=np.int64)
+        for start, end, label in spans:
+            if not 0 <= start < end <= length:
+                raise ValueError(
+                    f"Span ({start}, {end}) does not fit into {length} tokens."
+                )
+            if tags[start:end].any():
+                raise ValueError(f"Span ({start}, {end}) overlaps another span.")
+            token = np.arange(start, end)
+            tags[start:end] = self.tag_of(
+                np.full(end - start, label), token == start, token == end - 1
+            )
+        return tags
+
+    def decode(
+        self, tags: NDArray[np.int64], lengths: NDArray[np.int64]
+    ) -> TaggedSpans:
+        """Turn the tags of a ragged batch into spans.
+
+        tags (NDArray[int]): Tag sequences that the scheme allows, end to end, [N].
+        lengths (NDArray[int]): The length of each sequence, [B].
+        RETURNS (TaggedSpans): The spans, numbered over the batch's tokens.
+        """
+        letters = self._position_codes[tags]  # [N]
+        if self.name == "biluo":
+            start = np.flatnonzero((letters == _B) | (letters == _U))
+            end = np.flatnonzero((letters == _L) | (letters == _U)) + 1
+        else:
+            start = np.flatnonzero(letters == _B)
+            followed = np.zeros(len(tags), dtype=bool)
+            followed[:-1] = letters[1:] == _I
+            followed[np.cumsum(lengths[lengths > 0]) - 1] = False
+            end = np.flatnonzero((letters != _O) & ~followed) + 1
+        return TaggedSpans(start, end, self.tag_labels[tags[start]])
+
+    @cached_property
+    def _position_codes(self) -> NDArray[np.int8]:
+        return np.array(["OBILU".index(pos) for pos in self.tag_positions], np.int8)
+
+
+_O, _B, _I, _L, _U = range(5)

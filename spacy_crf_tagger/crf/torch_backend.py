@@ -1,0 +1,208 @@
+"""The recursions as batched torch operations in log space, for any device, and for
+the CPU where Numba is missing. All sequences take a step together; those that have
+ended drop out, so that padding is neither stored nor computed.
+"""
+
+from typing import Any, Callable, Iterator, List, Sequence, Tuple, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .lattice import Array, Lattice, Lengths, Marginals, ViterbiPaths, offsets_of
+
+# Largest number of (sequence, tag, tag) cells that a step holds at once.
+_MAX_CELLS = 2**24
+
+
+def log_partition(lattice: Lattice) -> Array:
+    """Compute log Z of each sequence, [B]; see `inference.log_partition`."""
+    scores = _Scores(lattice)
+    with torch.no_grad():
+        return scores.convert(scores.log_z(_forward(scores)))
+
+
+def forward_backward(lattice: Lattice) -> Marginals:
+    """Compute log Z and marginals; see `inference.forward_backward`."""
+    scores = _Scores(lattice)
+    with torch.no_grad():
+        alpha = _forward(scores)  # [N, K]
+        log_z = scores.log_z(alpha)  # [B]
+        beta = _backward(scores)  # [N, K]
+        # An impossible sequence has alpha + beta of -inf everywhere; subtracting
+        # zero instead of its log Z keeps NaN out.
+        norm = torch.where(log_z == -torch.inf, 0.0, log_z)
+        by_token = norm.repeat_interleave(scores.lengths_tensor)
+        tags = torch.exp(alpha + beta - by_token[:, None])  # [N, K]
+        edges = torch.zeros_like(scores.transitions)
+        ahead = scores.emissions + beta - by_token[:, None]  # [N, K]
+        for previous, current in scores.steps():
+            edges += _sum_edges(alpha[previous], scores.transitions, ahead[current])
+        starts = tags[scores.first_rows].sum(0)
+        ends = tags[scores.last_rows].sum(0)
+    convert = scores.convert
+    tags = tags.to(scores.dtype)
+    return Marginals(*map(convert, (log_z, tags, edges, starts, ends)))
+
+
+def edge_marginals(lattice: Lattice, tokens: Sequence[int]) -> Array:
+    """Compute joint probabilities of neighbouring tags, [M, K, K]; see
+    `inference.edge_marginals`.
+    """
+    scores = _Scores(lattice)
+    with torch.no_grad():
+        alpha = _forward(scores)
+        log_z = scores.log_z(alpha)
+        norm = torch.where(log_z == -torch.inf, 0.0, log_z)
+        by_token = norm.repeat_interleave(scores.lengths_tensor)
+        ahead = scores.emissions + _backward(scores) - by_token[:, None]  # [N, K]
+        rows = torch.as_tensor(np.asarray(tokens, dtype=np.int64), device=alpha.device)
+        edges = torch.exp(
+            alpha[rows - 1][:, :, None] + scores.transitions + ahead[rows][:, None, :]
+        )
+    return scores.convert(edges)
+
+
+def viterbi(lattice: Lattice) -> ViterbiPaths:
+    """Find the best paths; see `inference.viterbi`."""
+    scores = _Scores(lattice)
+    with torch.no_grad():
+        best = scores.emissions.clone()  # [N, K]
+        best[scores.first_rows] += scores.start
+        previous_tag = torch.zeros(best.shape, dtype=torch.int32, device=best.device)
+        for previous, current in scores.steps():
+            reached, came_from = _max_product(best[previous], scores.transitions)
+            best[current] += reached
+            previous_tag[current] = came_from.int()
+        closing, last_tags = (best[scores.last_rows] + scores.end).max(dim=1)
+        tags = torch.zeros(len(best), dtype=torch.int64, device=best.device)
+        tags[scores.last_rows] = last_tags
+        for previous, current in reversed(list(scores.steps())):
+            tags[previous] = previous_tag[current, tags[current]].long()
+        path_scores = torch.zeros(
+            len(scores.lengths), dtype=best.dtype, device=best.device
+        )
+        path_scores[scores.occupied] = closing
+    return ViterbiPaths(scores.convert(tags), scores.convert(path_scores))
+
+
+class _Scores:
+    """The scores of a lattice in double precision, and the rows of each time step."""
+
+    def __init__(self, lattice: Lattice) -> None:
+        self.from_numpy = isinstance(lattice.emissions, np.ndarray)
+        emissions = torch.as_tensor(lattice.emissions).detach()
+        self.dtype = emissions.dtype
+        self.emissions = emissions.double()  # [N, K]
+        device = emissions.device
+
+        def double(scores: Array) -> Tensor:
+            return torch.as_tensor(scores).detach().to(device, torch.float64)
+
+        self.transitions = double(lattice.transitions)  # [K, K]
+        self.start = double(lattice.start)  # [K]
+        self.end = double(lattice.end)  # [K]
+        self.lengths = lattice.lengths
+        self.lengths_tensor = torch.as_tensor(lattice.lengths, device=device)
+        occupied = lattice.lengths > 0
+        offsets = offsets_of(lattice.lengths)
+        rows = torch.as_tensor(offsets, device=device)
+        self.occupied = torch.as_tensor(occupied, device=device)
+        self.first_rows = rows[:-1][self.occupied]
+        self.last_rows = rows[1:][self.occupied] - 1
+        self._by_length, self._active = _longest_first(lattice.lengths)
+        self._longest_first_rows = rows[:-1][
+            torch.as_tensor(self._by_length, device=device)
+        ]
+
+    def steps(self) -> Iterator[Tuple[Tensor, Tensor]]:
+        """YIELDS (Tuple[Tensor, Tensor]): For each time step but the first, the rows
+        of the tokens before and at it, of the sequences that reach it.
+        """
+        for time, n_active in enumerate(self._active[1:], start=1):
+            previous = self._longest_first_rows[:n_active] + (time - 1)
+            yield previous, previous + 1
+
+    def log_z(self, alpha: Tensor) -> Tensor:
+        """RETURNS (Tensor): log Z of each sequence, [B]."""
+        log_z = torch.zeros(len(self.lengths), dtype=alpha.dtype, device=alpha.device)
+        log_z[self.occupied] = torch.logsumexp(alpha[self.last_rows] + self.end, dim=1)
+        return log_z
+
+    def convert(self, result: Tensor) -> Array:
+        """RETURNS (Array): The result as the kind of array that the lattice has."""
+        return result.numpy() if self.from_numpy else result
+
+
+def _longest_first(lengths: Lengths) -> Tuple[Lengths, List[int]]:
+    """Order sequences by falling length.
+
+    RETURNS (Tuple[NDArray[int], List[int]]): Sequence numbers, and how many sequences
+        are longer than each time step, [longest].
+    """
+    order = np.argsort(-lengths, kind="stable")
+    falling = lengths[order]
+    longest = int(falling[0]) if len(falling) else 0
+    active = np.searchsorted(-falling, -np.arange(longest), side="left")
+    return order, cast(List[int], active.tolist())
+
+
+def _forward(scores: _Scores) -> Tensor:
+    """RETURNS (Tensor): Log forward scores, emissions included, [N, K]."""
+    alpha = scores.emissions.clone()
+    alpha[scores.first_rows] += scores.start
+    for previous, current in scores.steps():
+        alpha[current] += _log_product(alpha[previous], scores.transitions)
+    return alpha
+
+
+def _backward(scores: _Scores) -> Tensor:
+    """RETURNS (Tensor): Log backward scores, the token's emissions excluded, [N, K]."""
+    beta = torch.zeros_like(scores.emissions)
+    beta[scores.last_rows] = scores.end
+    reverse = scores.transitions.T.contiguous()
+    for previous, current in reversed(list(scores.steps())):
+        ahead = scores.emissions[current] + beta[current]
+        beta[previous] = _log_product(ahead, reverse)
+    return beta
+
+
+def _log_product(vectors: Tensor, matrix: Tensor) -> Tensor:
+    """RETURNS (Tensor): log(exp(vectors) @ exp(matrix)), [n, K]."""
+    return torch.cat(
+        _chunked(
+            lambda rows: torch.logsumexp(rows[:, :, None] + matrix, dim=1), vectors
+        )
+    )
+
+
+def _max_product(vectors: Tensor, matrix: Tensor) -> Tuple[Tensor, Tensor]:
+    """RETURNS (Tuple[Tensor, Tensor]): Maximum of vectors[n, i] + matrix[i, j] over
+    i, and the i where it is, [n, K] each.
+    """
+    parts = _chunked(lambda rows: (rows[:, :, None] + matrix).max(dim=1), vectors)
+    return torch.cat([part[0] for part in parts]), torch.cat(
+        [part[1] for part in parts]
+    )
+
+
+def _sum_edges(before: Tensor, transitions: Tensor, ahead: Tensor) -> Tensor:
+    """RETURNS (Tensor): Sum of the joint probabilities of all sequences, [K, K]."""
+    parts = _chunked(
+        lambda rows, following: torch.exp(
+            rows[:, :, None] + transitions + following[:, None, :]
+        ).sum(0),
+        before,
+        ahead,
+    )
+    return torch.stack(parts).sum(0)
+
+
+def _chunked(function: Callable[..., Any], *vectors: Tensor) -> List[Any]:
+    """Apply a function that makes K × K cells a row to as many rows at a time as
+    memory is set aside for.
+    """
+    n_tags = vectors[0].shape[1]
+    size = max(1, _MAX_CELLS // (n_tags * n_tags))
+    chunks = [torch.split(rows, size) for rows in vectors]
+    return [function(*parts) for parts in zip(*chunks, strict=True)]

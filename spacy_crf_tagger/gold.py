@@ -1,0 +1,189 @@
+"""Annotation as restrictions of the lattice: what is known about each token's tag."""
+
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.attrs import ENT_IOB, ENT_TYPE, IS_SPACE, ORTH, SENT_START
+from spacy.strings import StringStore
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from .crf.scheme import OUTSIDE, TagScheme
+
+UNKNOWN = -1  # the tag of a token without annotation
+_MISSING, _INSIDE, _OUT, _BEGIN = 0, 1, 2, 3  # values of ENT_IOB
+
+Mask = NDArray[np.bool_]
+Tags = NDArray[np.int64]
+
+
+class Annotation(NamedTuple):
+    """The annotation of a batch as tag numbers.
+
+    tags (NDArray[int]): The tag of each predicted token, `UNKNOWN` where annotation is
+        missing, [N].
+    new_labels (List[str]): Labels that the scheme does not have, sorted. Where there
+        are any, the tags are of no use.
+    """
+
+    tags: Tags
+    new_labels: List[str]
+
+
+def annotated_tags(
+    examples: Sequence[Example], scheme: TagScheme, strings: StringStore
+) -> Annotation:
+    """Read the entities of reference documents as tags of the predicted tokens, as
+    `Example.get_aligned_ner` does.
+
+    examples (Sequence[Example]): The examples.
+    scheme (TagScheme): The tags.
+    strings (StringStore): The names of labels.
+    RETURNS (Annotation): The tags.
+    RAISES (ValueError): For a label in the deprecated notation `!LABEL`.
+    """
+    label_ids = {strings.add(label): n for n, label in enumerate(scheme.labels)}
+    parts: List[Tags] = []
+    new: Set[int] = set()
+    for example in examples:
+        iob, types = _entity_arrays(example)
+        labels = _label_indices(types, label_ids, new)
+        parts.append(_to_tags(iob, labels, scheme))
+    new_labels = sorted(strings[label] for label in new)
+    for label in new_labels:
+        if label.startswith("!"):
+            raise ValueError(
+                f"Entity label {label!r}: the notation '!' for negative annotation is "
+                "no longer supported by spaCy."
+            )
+    tags = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+    return Annotation(tags, new_labels)
+
+
+def known_mask(tags: Tags, n_tags: int) -> Mask:
+    """Turn known tags into allowed ones.
+
+    tags (NDArray[int]): The tag of each token, or `UNKNOWN`, [N].
+    n_tags (int): Number of tags, K.
+    RETURNS (NDArray[bool]): One allowed tag for each known token, all for an unknown
+        one, [N, K].
+    """
+    mask = np.zeros((len(tags), n_tags), dtype=bool)
+    unknown = tags == UNKNOWN
+    mask[unknown] = True
+    known = np.flatnonzero(~unknown)
+    mask[known, tags[known]] = True
+    return mask
+
+
+def preset_mask(docs: Iterable[Doc], scheme: TagScheme) -> Optional[Mask]:
+    """Find out what is already decided about documents that are to be annotated:
+    entities and blocked tokens that are set stay as they are; no entity crosses a
+    sentence start that is set, or starts or ends on whitespace.
+
+    docs (Iterable[Doc]): The documents.
+    scheme (TagScheme): The tags.
+    RETURNS (Optional[NDArray[bool]]): The tags that are allowed at each token, [N, K],
+        or None if nothing is restricted.
+    """
+    columns = [ENT_IOB, ENT_TYPE, SENT_START, IS_SPACE]
+    docs = list(docs)
+    attrs = np.concatenate(
+        [doc.to_array(columns) for doc in docs] or [np.zeros((0, 4), np.uint64)]
+    )
+    iob, types = attrs[:, 0].astype(np.int64), attrs[:, 1]
+    preset = (iob == _BEGIN) | (iob == _INSIDE)
+    starts_sentence = attrs[:, 2] == 1
+    space = attrs[:, 3] == 1
+    if not (preset.any() or starts_sentence.any() or space.any()):
+        return None
+    mask = np.ones((len(attrs), scheme.n_tags), dtype=bool)
+    mask[starts_sentence] &= ~scheme.continues
+    mask[space] &= ~scheme.at_edge
+    after_preset = np.zeros_like(preset)
+    after_preset[1:] = preset[:-1] & (iob[1:] != _INSIDE)
+    mask[after_preset] &= ~scheme.continues
+    strings = docs[0].vocab.strings
+    label_ids = {strings.add(label): n for n, label in enumerate(scheme.labels)}
+    labels = _label_indices(types, label_ids, set())
+    # An entity of a label that the scheme does not have is walled in by O, like a
+    # blocked token; whoever writes the entities back keeps it.
+    tags = _to_tags(iob, labels, scheme)
+    tags[preset & (tags == UNKNOWN)] = OUTSIDE
+    mask[preset] = known_mask(tags[preset], scheme.n_tags)
+    return mask
+
+
+def preset_spans(doc: Doc) -> Tuple[List[Span], List[Span]]:
+    """Read what earlier components have set.
+
+    doc (Doc): The document.
+    RETURNS (Tuple[List[Span], List[Span]]): Its entities, and its blocked tokens.
+    """
+    arrays = doc.to_array([ENT_IOB, ENT_TYPE])
+    blocked = np.flatnonzero((arrays[:, 0] == _BEGIN) & (arrays[:, 1] == 0))
+    return list(doc.ents), [doc[int(i) : int(i) + 1] for i in blocked]
+
+
+def _entity_arrays(
+    example: Example,
+) -> Tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """RETURNS (Tuple): ENT_IOB and ENT_TYPE of the annotation, by predicted token."""
+    x, y = example.x, example.y
+    ours = x.to_array([ORTH, IS_SPACE])
+    if len(x) == len(y) and (ours[:, 0] == y.to_array(ORTH)).all():
+        # Alignment would copy these arrays, slowly.
+        theirs = y.to_array([ENT_IOB, ENT_TYPE])
+        iob, types = theirs[:, 0].astype(np.int64), theirs[:, 1].copy()
+        blocked = (iob == _BEGIN) & (types == 0)
+        iob[blocked] = _MISSING
+        if iob.any() or blocked.any():
+            iob[(iob == _MISSING) & (ours[:, 1] == 1)] = _OUT
+        return iob, types
+    return _aligned_entity_arrays(example)
+
+
+def _aligned_entity_arrays(
+    example: Example,
+) -> Tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    codes = {"B": _BEGIN, "U": _BEGIN, "I": _INSIDE, "L": _INSIDE, "O": _OUT}
+    iob = np.zeros(len(example.x), dtype=np.int64)
+    types = np.zeros(len(example.x), dtype=np.uint64)
+    strings = example.x.vocab.strings
+    for i, tag in enumerate(example.get_aligned_ner()):
+        if tag is not None:
+            position, _, label = tag.partition("-")
+            iob[i] = codes[position]
+            types[i] = strings.add(label) if label else 0
+    return iob, types
+
+
+def _label_indices(
+    types: NDArray[np.uint64], label_ids: Dict[int, int], new: Set[int]
+) -> NDArray[np.int64]:
+    """RETURNS (NDArray[int]): The index of each label, -1 for none or a new one; new
+    ones are added to the set.
+    """
+    indices = np.full(len(types), -1, dtype=np.int64)
+    for label in np.unique(types).tolist():
+        if label in label_ids:
+            indices[types == label] = label_ids[label]
+        elif label:
+            new.add(label)
+    return indices
+
+
+def _to_tags(
+    iob: NDArray[np.int64], labels: NDArray[np.int64], scheme: TagScheme
+) -> Tags:
+    """RETURNS (NDArray[int]): Tags of entities whose label is known, `OUTSIDE` for
+    tokens outside, `UNKNOWN` for all others. No entity may cross the end of a doc.
+    """
+    last = np.ones(len(iob), dtype=bool)
+    last[:-1] = iob[1:] != _INSIDE
+    tags = np.full(len(iob), UNKNOWN, dtype=np.int64)
+    tags[iob == _OUT] = OUTSIDE
+    entity = ((iob == _BEGIN) | (iob == _INSIDE)) & (labels >= 0)
+    tags[entity] = scheme.tag_of(labels[entity], iob[entity] == _BEGIN, last[entity])
+    return tags

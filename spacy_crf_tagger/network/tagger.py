@@ -1,0 +1,199 @@
+"""The whole network: BiLSTM, attention, emission scores, and the CRF's parameters."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .attention import SelfAttention
+from .bilstm import BiLSTM
+from .dropout import locked_dropout, word_dropout
+from .padding import Bucket, plan_buckets
+
+# Head start of the tag O (number 0), so that an untrained network predicts no entity.
+_OUTSIDE_BIAS = 0.1
+Scores = Tuple[Tensor, Optional[Tensor], Optional[Tensor], Optional[Tensor]]
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The shape of a network.
+
+    width_in (int): Width of the token vectors, nI.
+    n_tags (int): Number of tags, K.
+    hidden_width (int): Width of the BiLSTM's states, both directions together.
+    depth (int): Layers of the BiLSTM; 0 for none.
+    attention_heads (int): Heads of the self-attention; 0 for no attention.
+    word_dropout (float): Probability that a token's vector is dropped in training.
+    transitions (bool): Whether there are transition, start and end scores.
+    window (int): Most tokens that the network sees together.
+    overlap (int): Tokens of context at both sides of a window's result.
+    max_tokens (int): Most padded positions that are computed at once.
+    """
+
+    width_in: int
+    n_tags: int
+    hidden_width: int
+    depth: int
+    attention_heads: int
+    word_dropout: float
+    transitions: bool
+    window: int
+    overlap: int
+    max_tokens: int = 16384
+
+    def __post_init__(self) -> None:
+        """RAISES (ValueError): If a value is out of range or two do not fit."""
+        for name in ("hidden_width", "window", "max_tokens"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}.")
+        for name in ("depth", "attention_heads", "overlap"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative: {getattr(self, name)}.")
+        if self.depth and self.hidden_width % 2:
+            raise ValueError(
+                f"hidden_width must be even, half for each direction of the BiLSTM: "
+                f"{self.hidden_width}."
+            )
+        if self.attention_heads and self.width_out % self.attention_heads:
+            raise ValueError(
+                f"The width that attention works on ({self.width_out}) must be a "
+                f"multiple of attention_heads ({self.attention_heads})."
+            )
+        if self.window <= 2 * self.overlap:
+            raise ValueError(
+                f"window ({self.window}) must be more than twice the overlap "
+                f"({self.overlap})."
+            )
+        if not 0.0 <= self.word_dropout < 1.0:
+            raise ValueError(f"word_dropout must be in [0, 1): {self.word_dropout}.")
+
+    @property
+    def width_out(self) -> int:
+        """RETURNS (int): Width of the states that emission scores are made from."""
+        return self.hidden_width if self.depth else self.width_in
+
+    def to_dict(self) -> Dict[str, Any]:
+        """RETURNS (Dict[str, Any]): The settings as plain values."""
+        return asdict(self)
+
+
+class TaggerNetwork(nn.Module):
+    """Token vectors in, potentials of a CRF out (Huang et al. 2015).
+
+    A tag that was added after training starts is *dormant*: its emission score is
+    `-inf`, so that predictions and probabilities stay exactly what they were, until
+    the network is trained again.
+    """
+
+    dormant: Tensor
+
+    def __init__(self, config: NetworkConfig) -> None:
+        """Create the network with fresh weights.
+
+        config (NetworkConfig): Its shape.
+        """
+        super().__init__()
+        self.config = config
+        if config.depth:
+            self.bilstm = BiLSTM(config.width_in, config.hidden_width, config.depth)
+        if config.attention_heads:
+            self.attention = SelfAttention(config.width_out, config.attention_heads)
+        self.emission = nn.Linear(config.width_out, config.n_tags)
+        nn.init.zeros_(self.emission.weight)
+        nn.init.zeros_(self.emission.bias)
+        self.emission.bias.data[0] = _OUTSIDE_BIAS
+        if config.transitions:
+            k = config.n_tags
+            self.transitions = nn.Parameter(torch.zeros(k, k))
+            self.start = nn.Parameter(torch.zeros(k))
+            self.end = nn.Parameter(torch.zeros(k))
+        self.register_buffer("dormant", torch.zeros(config.n_tags, dtype=torch.bool))
+
+    def forward(
+        self, vectors: Tensor, lengths: NDArray[np.int64], dropout: float = 0.0
+    ) -> Scores:
+        """Score the tags of a ragged batch.
+
+        vectors (Tensor): Token vectors, [N, width_in].
+        lengths (NDArray[int]): Tokens of each sequence, [B].
+        dropout (float): Rate of locked dropout; used in training mode only.
+        RETURNS (Tuple): Emissions [N, K], transitions [K, K], start [K] and end [K];
+            the last three are None if the network has no transitions.
+        """
+        states = self._encode(vectors, lengths, dropout if self.training else 0.0)
+        emissions = self.emission(states)  # [N, K]
+        emissions = emissions.masked_fill(self.dormant, -torch.inf)
+        if not self.config.transitions:
+            return emissions, None, None, None
+        return emissions, self.transitions, self.start, self.end
+
+    def wake(self) -> None:
+        """Let dormant tags take part, because they are about to be trained."""
+        self.dormant.fill_(False)
+
+    def grown(self, n_tags: int) -> "TaggerNetwork":
+        """Make a network with more tags that predicts what this one does.
+
+        n_tags (int): The new number of tags; not smaller than the present one.
+        RETURNS (TaggerNetwork): A new network whose added tags are dormant.
+        RAISES (ValueError): If tags would be lost.
+        """
+        old = self.config.n_tags
+        if n_tags < old:
+            raise ValueError(f"A network with {old} tags cannot shrink to {n_tags}.")
+        network = TaggerNetwork(replace(self.config, n_tags=n_tags))
+        state = self.state_dict()
+        for name, values in network.state_dict().items():
+            if name in TAG_PARAMETERS:
+                values.zero_()
+            values[tuple(slice(size) for size in state[name].shape)] = state[name]
+        network.dormant[old:] = True
+        network.train(self.training)
+        return network.to(self.emission.weight.device)
+
+    def _encode(
+        self, vectors: Tensor, lengths: NDArray[np.int64], dropout: float
+    ) -> Tensor:
+        """RETURNS (Tensor): States, [N, width_out]."""
+        config = self.config
+        if self.training:
+            vectors = word_dropout(vectors, config.word_dropout)
+        buckets = plan_buckets(
+            lengths, config.window, config.overlap, config.max_tokens, vectors.device
+        )
+        if not buckets:
+            return vectors.new_zeros((0, config.width_out))
+        states = torch.cat(
+            [self._encode_bucket(vectors, bucket, dropout) for bucket in buckets]
+        )
+        order = np.argsort(np.concatenate([bucket.kept_rows for bucket in buckets]))
+        return states.index_select(0, torch.from_numpy(order).to(vectors.device))
+
+    def _encode_bucket(self, vectors: Tensor, bucket: Bucket, dropout: float) -> Tensor:
+        """RETURNS (Tensor): States of the tokens that the bucket keeps."""
+        longest, size = bucket.rows.shape
+        block = vectors.index_select(0, bucket.rows.reshape(-1))
+        block = block.view(longest, size, -1)  # [T, B, width_in]
+        block = locked_dropout(block, dropout)
+        if self.config.depth:
+            block = self.bilstm(block, bucket.reverse, dropout)
+            block = locked_dropout(block, dropout)
+        if self.config.attention_heads:
+            block = self.attention(block, bucket.mask)
+        return block.flatten(0, 1).index_select(0, bucket.kept)
+
+
+# Parameters and buffers that have one entry for each tag (or pair of tags); the tag
+# dimensions come first, so that they grow at the end.
+TAG_PARAMETERS: List[str] = [
+    "emission.weight",
+    "emission.bias",
+    "transitions",
+    "start",
+    "end",
+    "dormant",
+]
