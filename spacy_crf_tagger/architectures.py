@@ -26,7 +26,7 @@ def build_bilstm_attention_crf(
     dropout: Optional[float] = None,
     word_dropout: float = 0.05,
     output: str = "crf",
-    crf_learn_rate_scale: float = 10.0,
+    crf_learn_rate_scale: float = 1.0,
     window: int = 512,
     overlap: int = 64,
     nO: Optional[int] = None,
@@ -49,7 +49,8 @@ def build_bilstm_attention_crf(
     output (str): `"crf"`, or `"softmax"` for tags that are learned independently of
         each other. Predictions obey the tag scheme either way.
     crf_learn_rate_scale (float): Factor on the learning rate of the transition, start
-        and end scores, which learn too slowly at the rate of the other weights.
+        and end scores. Raise it (10 to 1000) beside a transformer that is trained at
+        a low rate, at which they would learn too slowly.
     window (int): Documents of more tokens are encoded in overlapping windows of this
         many; they are decoded whole.
     overlap (int): Tokens at each end of a window that serve as context only.

@@ -26,7 +26,8 @@ def build_type_embed(
     """Build an embedding of lexical attributes: one hash table for each attribute
     (Svenstrup et al. 2017), mixed by a maxout layer. The settings and the result are
     those of `spacy.MultiHashEmbed.v2`; the work is done once for each word type of a
-    batch.
+    batch. There is no dropout here, where it would hit all tokens of a type at once:
+    the network drops out its input itself.
 
     width (int): Width of the tables and of the output.
     attrs (List[Union[str, int]]): The token attributes to embed.
@@ -42,12 +43,12 @@ def build_type_embed(
             f"for {len(attrs)}."
         )
     tables: List[Model[Any, Any]] = [
-        HashEmbed(width, n_rows, column=column, seed=_FIRST_SEED + column, dropout=0.0)
+        HashEmbed(width, n_rows, column=column, seed=_FIRST_SEED + column)
         for column, n_rows in enumerate(rows)
     ]
     embed = concatenate(*tables) if len(tables) > 1 else tables[0]
     n_parts = len(tables) + include_static_vectors
-    mix = Maxout(width, width * n_parts, nP=3, dropout=0.0, normalize=True)
+    mix = Maxout(width, width * n_parts, nP=3, normalize=True)
     layers: List[Model[Any, Any]] = [embed, mix]
     if include_static_vectors:
         layers.append(Linear(width))
