@@ -13,11 +13,11 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
+    Type,
     Union,
     cast,
 )
 
-import numpy as np
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
@@ -29,7 +29,13 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate
 
 from . import gold
 from .crf import Potentials, TagScheme
-from .objective import annotation_loss, best_spans, rehearsal_loss
+from .objective import (
+    LabelledSpan,
+    annotation_loss,
+    best_analyses,
+    group_by_tokens,
+    rehearsal_loss,
+)
 
 DEFAULT_CONFIG = """
 [model]
@@ -56,8 +62,6 @@ DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 
 # Tokens that are predicted at once: bounds memory, whatever `nlp.pipe` passes.
 _MAX_TOKENS = 2**16
-# A labelled span: first token, token after the last, label index.
-LabelledSpan = Tuple[int, int, int]
 
 
 @Language.factory(
@@ -194,6 +198,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
                     span.label_
                     for example in get_examples()
                     for span in example.reference.ents
+                    if span.label_
                 }
             )
         new = [label for label in found if label not in self.labels]
@@ -222,8 +227,9 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
         if not self._is_initialized:
             raise ValueError(Errors.E109.format(name=self.name))
         predictions: List[List[LabelledSpan]] = []
-        for group in _by_tokens(docs, _MAX_TOKENS):
-            predictions.extend(self._predict_group(group))
+        with self._naming_errors():
+            for group in group_by_tokens(docs, _MAX_TOKENS):
+                predictions.extend(self._predict_group(group))
         return predictions
 
     def set_annotations(
@@ -303,13 +309,14 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
         """
         examples = list(examples)
         validate_examples(examples, "CRFEntityRecognizer.get_loss")
-        annotation = gold.annotated_tags(examples, self.scheme, self.vocab.strings)
-        if annotation.new_labels:
-            raise ValueError(
-                f"Component '{self.name}': labels {annotation.new_labels} are not "
-                "among its labels. Add them with add_label before scoring."
-            )
-        return annotation_loss(annotation.tags, scores, self.scheme)
+        with self._naming_errors():
+            annotation = gold.annotated_tags(examples, self.scheme, self.vocab.strings)
+            if annotation.new_labels:
+                raise ValueError(
+                    f"the labels {annotation.new_labels} of the examples are not among "
+                    "its labels. Add them with add_label first."
+                )
+            return annotation_loss(annotation.tags, scores, self.scheme)
 
     def rehearse(
         self,
@@ -339,8 +346,9 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
         losses.setdefault(self.name, 0.0)
         taught = self._rehearsal_model.predict(docs)
         set_dropout_rate(self.model, drop)
-        potentials, backprop = self.model.begin_update(docs)
-        loss, gradients = rehearsal_loss(taught, potentials, self.scheme)
+        with self._naming_errors():
+            potentials, backprop = self.model.begin_update(docs)
+            loss, gradients = rehearsal_loss(taught, potentials, self.scheme)
         backprop(gradients)
         if sgd:
             self.finish_update(sgd)
@@ -377,16 +385,23 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
 
     @contextmanager
     def _loading(self, exclude: Sequence[str]) -> Iterator[None]:
-        """Make room for a model of another size, and name the component in errors."""
+        """Make room for a model of another size."""
         if "model" not in exclude:
             self._set_n_tags(None)
             self.model.get_ref("tagger").set_dim("nI", cast(int, None), force=True)
+        with self._naming_errors("cannot be loaded: ", KeyError, TypeError):
+            yield
+
+    @contextmanager
+    def _naming_errors(self, doing: str = "", *more: Type[Exception]) -> Iterator[None]:
+        """Say which component of the pipeline an error comes from."""
         try:
             yield
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"Component '{self.name}' cannot be loaded: {error}"
-            ) from error
+        except Exception as error:
+            if not isinstance(error, (ValueError, *more)):
+                raise
+            message = f"Component '{self.name}': {doing}{error}"
+            raise ValueError(message) from error
 
     @property
     def _is_initialized(self) -> bool:
@@ -401,27 +416,10 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
         n_tags = potentials.emissions.shape[1]
         if n_tags != self.scheme.n_tags:
             raise ValueError(
-                f"Component '{self.name}': the model has {n_tags} tags, but the labels "
-                f"{list(self.labels)} take {self.scheme.n_tags}. Load labels and model "
-                "from the same pipeline."
+                f"the model has {n_tags} tags, but the labels {list(self.labels)} take "
+                f"{self.scheme.n_tags}. Load labels and model from the same pipeline."
             )
-        spans = best_spans(potentials, self.scheme, gold.preset_mask(docs, self.scheme))
-        lengths = np.array([len(doc) for doc in docs])
-        offsets = np.cumsum(lengths) - lengths
-        doc_of_span = np.searchsorted(offsets + lengths, spans.start, side="right")
-        predictions: List[List[LabelledSpan]] = [[] for _ in docs]
-        for number, start, end, label in zip(
-            doc_of_span.tolist(),
-            (spans.start - offsets[doc_of_span]).tolist(),
-            (spans.end - offsets[doc_of_span]).tolist(),
-            spans.label.tolist(),
-            strict=True,
-        ):
-            # BIO has no tag for the end of an entity that whitespace could be denied.
-            while docs[number][end - 1].is_space:
-                end -= 1
-            predictions[number].append((start, end, label))
-        return predictions
+        return best_analyses(potentials, self.scheme, docs)
 
     def _annotated_tags(self, examples: List[Example]) -> gold.Tags:
         """Read gold tags, and add labels that are new, as `ner` does."""
@@ -431,19 +429,3 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
                 self.add_label(label)
             annotation = gold.annotated_tags(examples, self.scheme, self.vocab.strings)
         return annotation.tags
-
-
-def _by_tokens(docs: Sequence[Doc], max_tokens: int) -> Iterator[List[Doc]]:
-    """Group documents in their order, such that a group has at most this many tokens
-    or is a single document.
-    """
-    group: List[Doc] = []
-    n_tokens = 0
-    for doc in docs:
-        if group and n_tokens + len(doc) > max_tokens:
-            yield group
-            group, n_tokens = [], 0
-        group.append(doc)
-        n_tokens += len(doc)
-    if group:
-        yield group

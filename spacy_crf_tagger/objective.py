@@ -1,8 +1,9 @@
 """From the network's scores to lattices, and what the component asks of them."""
 
-from typing import Optional, Tuple
+from typing import Iterator, List, Sequence, Tuple
 
 import numpy as np
+from spacy.tokens import Doc
 from thinc.util import get_array_module, is_cupy_array, xp2torch
 
 from .crf import (
@@ -14,26 +15,64 @@ from .crf import (
     viterbi,
 )
 from .crf.lattice import Array
-from .crf.scheme import TaggedSpans
-from .gold import Mask, Tags, known_mask
+from .gold import Tags, known_mask, preset_mask
+
+# First token, token after the last, label index.
+LabelledSpan = Tuple[int, int, int]
 
 
-def best_spans(
-    potentials: Potentials, scheme: TagScheme, allowed: Optional[Mask]
-) -> TaggedSpans:
-    """Find the best valid analysis of a batch.
+def best_analyses(
+    potentials: Potentials, scheme: TagScheme, docs: Sequence[Doc]
+) -> List[List[LabelledSpan]]:
+    """Find the best valid analysis of each document, given what is set already.
 
     potentials (Potentials): The scores of the network.
     scheme (TagScheme): The tags.
-    allowed (Optional[NDArray[bool]]): The tags that are allowed at each token, [N, K].
-    RETURNS (TaggedSpans): The entities, numbered over the tokens of the batch.
+    docs (Sequence[Doc]): The documents that were scored.
+    RETURNS (List[List[LabelledSpan]]): The entities of each document.
     RAISES (ValueError): If a score is NaN.
     """
+    allowed = preset_mask(docs, scheme)
     lattice = Lattice.build(_for_crf(potentials), scheme.constraints, allowed)
     tags = viterbi(lattice).tags
     if not isinstance(tags, np.ndarray):
         tags = tags.cpu().numpy()
-    return scheme.decode(tags, lattice.lengths)
+    spans = scheme.decode(tags, lattice.lengths)
+    ends = np.cumsum(lattice.lengths)
+    doc_of_span = np.searchsorted(ends, spans.start, side="right")
+    first_token = (ends - lattice.lengths)[doc_of_span]
+    analyses: List[List[LabelledSpan]] = [[] for _ in docs]
+    for number, start, end, label in zip(
+        doc_of_span.tolist(),
+        (spans.start - first_token).tolist(),
+        (spans.end - first_token).tolist(),
+        spans.label.tolist(),
+        strict=True,
+    ):
+        # BIO has no tag for the end of an entity that whitespace could be denied.
+        while end - 1 > start and docs[number][end - 1].is_space:
+            end -= 1
+        analyses[number].append((start, end, label))
+    return analyses
+
+
+def group_by_tokens(docs: Sequence[Doc], max_tokens: int) -> Iterator[List[Doc]]:
+    """Group documents in their order.
+
+    docs (Sequence[Doc]): The documents.
+    max_tokens (int): Most tokens of a group, unless it is a single document.
+    YIELDS (List[Doc]): The groups.
+    """
+    group: List[Doc] = []
+    n_tokens = 0
+    for doc in docs:
+        if group and n_tokens + len(doc) > max_tokens:
+            yield group
+            group, n_tokens = [], 0
+        group.append(doc)
+        n_tokens += len(doc)
+    if group:
+        yield group
 
 
 def annotation_loss(

@@ -40,6 +40,7 @@ class Marginals(NamedTuple):
     log_z (Array): Log partition function of each sequence, [B]; `-inf` where every
         path is forbidden. Zero for an empty sequence, which has one empty path.
     tags (Array): Probability of each tag at each token, [N, K]; a token's sum to 1.
+        In the precision of the emissions, if that is single or double.
     transitions (Array): Expected number of times that tag j follows tag i, [K, K].
     start (Array): Expected number of sequences that start with each tag, [K].
     end (Array): Expected number of sequences that end with each tag, [K].
@@ -166,7 +167,7 @@ class Lattice:
         for name in ("emissions", "transitions", "start", "end"):
             scores = getattr(self, name)
             # The maximum is NaN if any score is: one pass, no temporary array.
-            if 0 not in scores.shape and not float(scores.max()) < np.inf:
+            if 0 not in scores.shape and not bool(scores.max() < np.inf):
                 raise ValueError(
                     f"CRF {name} scores contain NaN or +inf. If this happens in "
                     "training, lower the learning rate or clip gradients; in "
@@ -201,5 +202,5 @@ def _forbid(scores: Array, allowed: NDArray[np.bool_]) -> Array:
         return np.where(allowed, scores, -np.inf).astype(scores.dtype, copy=False)
     import torch
 
-    mask = torch.as_tensor(allowed, device=scores.device)
+    mask = torch.from_numpy(np.array(allowed)).to(scores.device)
     return scores.masked_fill(~mask, -np.inf)

@@ -53,7 +53,8 @@ def divergence(
         (theirs.end, teacher.end, student.end),
     ):
         possible = probabilities > 0
-        difference = (theirs_scores - our_scores)[possible]
+        # Elsewhere both may be -inf, of which there is no difference.
+        difference = theirs_scores[possible] - our_scores[possible]
         value = value + (probabilities[possible] * difference).sum()
     return value, _difference(ours, theirs, student)
 

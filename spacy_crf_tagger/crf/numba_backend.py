@@ -25,15 +25,17 @@ def log_partition(lattice: Lattice) -> Floats:
 
 def forward_backward(lattice: Lattice) -> Marginals:
     """Compute log Z and marginals; see `inference.forward_backward`."""
+    arrays = _arrays(lattice)
+    emissions = arrays[0]
     n_tags = lattice.n_tags
     result = Marginals(
         np.zeros(len(lattice.lengths)),
-        np.zeros(lattice.emissions.shape, dtype=lattice.emissions.dtype),
+        np.zeros(emissions.shape, dtype=emissions.dtype),
         np.zeros((n_tags, n_tags)),
         np.zeros(n_tags),
         np.zeros(n_tags),
     )
-    kernels.forward_backward(*_arrays(lattice), *result)
+    kernels.forward_backward(*arrays, *result)
     return result
 
 

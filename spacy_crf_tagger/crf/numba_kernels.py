@@ -257,8 +257,10 @@ def forward_backward(  # type: ignore[no-untyped-def]
                 sequence, transitions, start, end, tags[first : last + 1], edges
             )
         elif log_z[b] != -np.inf:
+            # The backward score of a state is at most 1 / alpha, and knows no bound
+            # where alpha is zero, because no path gets there.
             for k in range(n_tags):
-                beta[k] = exp_end[k] / closing
+                beta[k] = 0.0 if alpha[length - 1, k] == 0.0 else exp_end[k] / closing
                 tags[last, k] = alpha[length - 1, k] * beta[k]
             for t in range(length - 2, -1, -1):
                 for k in range(n_tags):
@@ -266,8 +268,10 @@ def forward_backward(  # type: ignore[no-untyped-def]
                 _times(ahead, transposed, beta)
                 for i in range(n_tags):
                     weight = alpha[t, i]
-                    tags[first + t, i] = weight * beta[i]
-                    if weight != 0.0:
+                    if weight == 0.0:
+                        beta[i] = 0.0
+                    else:
+                        tags[first + t, i] = weight * beta[i]
                         row = scaled_edges[i]
                         for j in range(n_tags):
                             row[j] += weight * ahead[j]

@@ -91,19 +91,20 @@ class _Scores:
 
     def __init__(self, lattice: Lattice) -> None:
         self.from_numpy = isinstance(lattice.emissions, np.ndarray)
-        emissions = torch.as_tensor(lattice.emissions).detach()
-        self.dtype = emissions.dtype
+        emissions = _as_tensor(lattice.emissions)
+        is_single = emissions.dtype == torch.float32
+        self.dtype = torch.float32 if is_single else torch.float64
         self.emissions = emissions.double()  # [N, K]
         device = emissions.device
 
         def double(scores: Array) -> Tensor:
-            return torch.as_tensor(scores).detach().to(device, torch.float64)
+            return _as_tensor(scores).to(device, torch.float64)
 
         self.transitions = double(lattice.transitions)  # [K, K]
         self.start = double(lattice.start)  # [K]
         self.end = double(lattice.end)  # [K]
         self.lengths = lattice.lengths
-        self.lengths_tensor = torch.as_tensor(lattice.lengths, device=device)
+        self.lengths_tensor = torch.tensor(lattice.lengths, device=device)
         occupied = lattice.lengths > 0
         offsets = offsets_of(lattice.lengths)
         rows = torch.as_tensor(offsets, device=device)
@@ -132,6 +133,15 @@ class _Scores:
     def convert(self, result: Tensor) -> Array:
         """RETURNS (Array): The result as the kind of array that the lattice has."""
         return result.numpy() if self.from_numpy else result
+
+
+def _as_tensor(scores: Array) -> Tensor:
+    """RETURNS (Tensor): The scores without their history; arrays are copied, since
+    torch cannot share one that is read-only.
+    """
+    if isinstance(scores, np.ndarray):
+        return torch.from_numpy(np.array(scores))
+    return cast(Tensor, scores).detach()
 
 
 def _longest_first(lengths: Lengths) -> Tuple[Lengths, List[int]]:
