@@ -1,1 +1,29 @@
-"""`python -m spacy crf …`"""
+"""`python -m spacy crf …`: the plugin's commands, added to those of spaCy."""
+
+import io
+import sys
+
+import typer
+from spacy.cli._util import app as spacy_app
+
+from .compare import compare_cli
+from .convert import convert_cli
+from .show import show_cli
+
+HELP = """Data, scores and predictions of entity recognisers: convert annotated text,
+compare evaluations and try pipelines.
+"""
+
+app = typer.Typer(name="crf", help=HELP, no_args_is_help=True)
+app.command("convert")(convert_cli)
+app.command("compare")(compare_cli)
+app.command("show")(show_cli)
+# spaCy loads this module by its entry point, but takes from it only what is added here.
+spacy_app.add_typer(app)
+
+
+@app.callback()
+def escape_unprintable() -> None:
+    """Let no command fail because the terminal lacks a character of somebody's text."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")

@@ -1,0 +1,227 @@
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+
+from spacy_crf_tagger.cli.convert import Format, detect_format
+
+CONLL = "Anna\tB-PER\nleft\tO\n\nRome\tB-LOC\n"
+JSONL = '{"text": "Anna left.", "spans": [{"start": 0, "end": 4, "label": "PER"}]}\n'
+WRONG = "Anna\tB-PER\nleft\tX\n"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_input(content, name="in.conll"):
+        path = tmp_path / name
+        path.write_bytes(
+            content.encode("utf8") if isinstance(content, str) else content
+        )
+        return path
+
+    return write_input
+
+
+@pytest.fixture
+def output(tmp_path):
+    return tmp_path / "new" / "folder" / "out.spacy"
+
+
+def load(path):
+    return list(DocBin().from_disk(path).get_docs(spacy.blank("en").vocab))
+
+
+def entities(path):
+    return [(ent.text.strip(), ent.label_) for doc in load(path) for ent in doc.ents]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("a.conll", CONLL, [("Anna", "PER"), ("Rome", "LOC")]),
+        ("a.annotated", CONLL, [("Anna", "PER"), ("Rome", "LOC")]),
+        ("a.jsonl", JSONL, [("Anna", "PER")]),
+        ("a", f"\n{JSONL}", [("Anna", "PER")]),
+    ],
+)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_convert(crf, write, output, name, content, found, mark, end):
+    path = write(mark + content.replace("\n", end), name)
+    exit_code, text = crf("convert", path, output, "--strict")
+    assert exit_code == 0, text
+    assert entities(output) == found
+    assert f"Entities {len(found)}" in text
+    assert "Problems" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.TSV", "{}", Format.conll),
+        ("a.JSONL", "", Format.jsonl),
+        ("a.txt", "{\tO\n", Format.conll),
+        ("a.txt", "", Format.conll),
+        ("a.txt", ' {"text": 1} \n', Format.jsonl),
+    ],
+)
+def test_detect_format(tmp_path, name, text, expected):
+    assert detect_format(tmp_path / name, text) == expected
+
+
+def test_the_format_given_wins(crf, write, output):
+    exit_code, text = crf("convert", write(JSONL, "a.conll"), output, "-f", "jsonl")
+    assert exit_code == 0, text
+    assert entities(output) == [("Anna", "PER")]
+
+
+def test_annotation_survives_the_file(crf, write, output):
+    conll = "-DOCSTART-\n\na B-X\nb I-X\nc -\n\nd O\ne B-Y-Z\n\nf O\n"
+    assert crf("convert", write(conll), output, "-n", 2).exit_code == 0
+    first, second = load(output)
+    assert [token.ent_iob_ for token in first] == ["B", "I", "", "O", "B"]
+    assert [token.ent_type_ for token in first] == ["X", "X", "", "", "Y-Z"]
+    assert [token.is_sent_start for token in first] == [True, False, False, True, False]
+    assert [token.text for token in second] == ["f"]
+    assert first.has_unknown_spaces
+
+
+def test_label_column_counts_backwards(crf, write, output):
+    path = write("Anna\tB-PER\tNN\n")
+    assert crf("convert", path, output, "--label-column", "-2").exit_code == 0
+    assert entities(output) == [("Anna", "PER")]
+
+
+def test_lang_chooses_the_tokenizer(crf, write, output):
+    spans = [{"start": 2, "end": 7, "label": "PER"}]
+    path = write(json.dumps({"text": "l'avion", "spans": spans}), "a.jsonl")
+    assert crf("convert", path, output, "--lang", "fr", "--strict").exit_code == 0
+    assert crf("convert", path, output, "--lang", "en", "--strict").exit_code == 1
+
+
+def test_all_problems_are_counted_and_the_first_ones_shown(crf, write, output):
+    lines = [f"w{i}\tX-{i}" for i in range(1, 31)]
+    path = write("\n".join([*lines, "Anna\tB-PER", "alone"]))
+    exit_code, text = crf("convert", path, output)
+    assert exit_code == 0
+    assert f"{path}:20: unknown tag: 'w20\\tX-20'" in text
+    assert f"{path}:21:" not in text
+    assert "… and 10 more" in text
+    assert f"{path}:32: too few columns: 'alone'" in text
+    assert "unknown tag 30 too few columns 1" in text
+    assert "Tokens without annotation 31" in text
+    assert entities(output) == [("Anna", "PER")]
+
+
+def test_long_culprits_are_cut(crf, write, output):
+    exit_code, text = crf("convert", write(f"{CONLL}\n{'x' * 500}"), output)
+    assert exit_code == 0
+    assert f"too few columns: '{'x' * 99}…" in text
+
+
+def test_answers_are_counted(crf, write, output):
+    rejected = '{"text": "no", "answer": "reject"}\n'
+    path = write(
+        rejected + JSONL + 30 * rejected.replace("reject", "ignore"), "a.jsonl"
+    )
+    exit_code, text = crf("convert", path, output, "--strict")
+    assert exit_code == 0
+    assert "Left out 1 with the answer 'reject'" in text
+    assert f"{path}: line 1" in text
+    assert "Left out 30 with the answer 'ignore'" in text
+    assert "22 and 10 more" in text
+
+
+def test_strict_writes_nothing(crf, write, output):
+    exit_code, text = crf("convert", write(WRONG), output, "--strict")
+    assert exit_code == 1
+    assert "unknown tag" in text
+    assert not output.parent.exists()
+
+
+def test_md5(crf, write, output):
+    path = write(CONLL)
+    right = hashlib.md5(CONLL.encode("utf8")).hexdigest()
+    exit_code, text = crf("convert", path, output, "--md5", "0" * 32)
+    assert exit_code == 1
+    assert right in text
+    assert not output.exists()
+    assert crf("convert", path, output, "--md5", right.upper()).exit_code == 0
+    assert output.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.conll", ""),
+        ("a.conll", "some text\nwithout tags\n"),
+        ("a.conll", "a\t-\n"),
+        ("a.jsonl", "{\n"),
+        ("a.jsonl", '{"text": "no", "answer": "ignore"}'),
+    ],
+)
+def test_nothing_to_read(crf, write, output, name, content):
+    exit_code, text = crf("convert", write(content, name), output)
+    assert exit_code == 1
+    assert "No annotation found" in text
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "line"), [(b"a\tO\r\nb\xff\tO\n", 2), (b"\xef\xbb\xbfa\n\n\xe9", 3)]
+)
+def test_a_wrong_encoding_is_located(crf, write, output, content, line):
+    exit_code, text = crf("convert", write(content), output)
+    assert exit_code == 1
+    assert f"line {line} is not UTF-8" in text
+
+
+def test_missing_input(crf, tmp_path, output):
+    exit_code, text = crf("convert", tmp_path / "absent.conll", output)
+    assert exit_code == 1
+    assert "absent.conll" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--lang", "zz"], "Can't use language 'zz'"),
+        (["--label-column", "0"], "it holds no tags"),
+    ],
+)
+def test_settings_that_cannot_be(crf, write, output, arguments, message):
+    exit_code, text = crf("convert", write(CONLL), output, *arguments)
+    assert exit_code == 1
+    assert message in text
+
+
+def test_output_that_spacy_would_not_find(crf, write, tmp_path):
+    exit_code, text = crf("convert", write(CONLL), tmp_path / "out.bin")
+    assert exit_code == 1
+    assert ".spacy" in text
+
+
+def test_output_that_cannot_be_written(crf, write):
+    path = write(CONLL)
+    exit_code, text = crf("convert", path, path / "out.spacy")
+    assert exit_code == 1
+    assert "Can't write" in text
+
+
+def test_the_bytes_are_the_same_in_every_process(crf, write, tmp_path):
+    path = write(CONLL + "\n" + "\n".join(f"w{i}\tB-L{i}" for i in range(50)))
+    here, there = tmp_path / "here.spacy", tmp_path / "there.spacy"
+    assert crf("convert", path, here).exit_code == 0
+    outcome = subprocess.run(
+        [sys.executable, "-m", "spacy", "crf", "convert", str(path), str(there)],
+        env={**os.environ, "PYTHONHASHSEED": "1", "PYTHONIOENCODING": "utf8"},
+        capture_output=True,
+        encoding="utf8",
+    )
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert here.read_bytes() == there.read_bytes()

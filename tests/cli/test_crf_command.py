@@ -1,0 +1,61 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+LIST_NEW_MODULES = """
+import sys
+import spacy.cli
+before = set(sys.modules)
+from spacy.util import registry
+registry.cli.get("crf")
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def test_the_entry_point_loads_nothing_but_the_commands():
+    # Every `python -m spacy` process imports it.
+    outcome = subprocess.run(
+        [sys.executable, "-c", LIST_NEW_MODULES],
+        check=True,
+        capture_output=True,
+        encoding="utf8",
+    )
+    modules = outcome.stdout.split()
+    assert "spacy_crf_tagger.cli.convert" in modules
+    own = [name for name in modules if name.startswith("spacy_crf_tagger.")]
+    assert all(name.startswith("spacy_crf_tagger.cli") for name in own)
+    assert {name.partition(".")[0] for name in modules} == {"spacy_crf_tagger"}
+
+
+def test_a_terminal_may_lack_characters(tmp_path):
+    path = tmp_path / "in.conll"
+    path.write_text("Łódź\tB-MIASTO-Ł\nŁ\tŁ\n", encoding="utf8")
+    command = [sys.executable, "-m", "spacy", "crf", "convert", path]
+    outcome = subprocess.run(
+        [*command, tmp_path / "out.spacy"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        encoding="ascii",
+    )
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert r"MIASTO-\u0141" in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ([], "convert compare show"),
+        (
+            ["convert"],
+            "--format --lang --n-sents --label-column --md5 --strict INPUT OUTPUT",
+        ),
+        (["compare"], "--output --names METRICS_JSON"),
+        (["show"], "--path --require PIPELINE TEXT"),
+    ],
+)
+def test_help(crf, command, options):
+    exit_code, text = crf(*command, "--help")
+    assert exit_code == 0
+    assert all(option in text for option in options.split())

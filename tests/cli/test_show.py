@@ -1,0 +1,114 @@
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+import spacy
+from spacy.cli.package import package
+
+# `spacy package` leaves the closing of its files to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:.*unclosed file")
+
+TEXTS = ["Anna saw New\nYork", "nobody"]
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory):
+    path = tmp_path_factory.mktemp("show") / "pipeline"
+    nlp = spacy.blank("en")
+    nlp.meta["name"] = "crf_show_test"
+    nlp.add_pipe("entity_ruler").add_patterns(
+        [
+            {"label": "PER", "pattern": "Anna"},
+            {"label": "LOC", "pattern": "New\nYork"},
+        ]
+    )
+    nlp.to_disk(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def target(pipeline):
+    sources, target = pipeline.parent / "sources", pipeline.parent / "target"
+    sources.mkdir()
+    package(pipeline, sources, create_sdist=False, silent=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    subprocess.run(
+        [*pip, "--no-build-isolation", "--target", target, *sources.iterdir()],
+        check=True,
+        capture_output=True,
+    )
+    return target
+
+
+@pytest.fixture
+def imports(monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+
+
+def test_show_a_path(crf, pipeline):
+    exit_code, text = crf("show", pipeline, *TEXTS)
+    assert exit_code == 0
+    assert "Anna PER 0 4" in text
+    assert r"'New\nYork' LOC 9 17" in text
+    assert "nobody No entities" in text
+
+
+def test_require(crf, pipeline):
+    exit_code, text = crf("show", pipeline, *TEXTS, "--require")
+    assert exit_code == 1
+    assert "Anna PER 0 4" in text
+    assert "No entity found in 1 of 2 texts" in text
+    assert crf("show", pipeline, TEXTS[0], "--require").exit_code == 0
+
+
+def test_show_a_package_of_a_folder(target, tmp_path):
+    command = [sys.executable, "-m", "spacy", "crf", "show", "en_crf_show_test"]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf8"}
+    outcome = subprocess.run(
+        [*command, TEXTS[0], "--path", target, "--require"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        encoding="utf8",
+    )
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert "Anna" in outcome.stdout
+
+
+@pytest.mark.usefixtures("imports")
+def test_a_package_of_elsewhere_is_not_taken(crf, target, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(target)
+    assert crf("show", "en_crf_show_test", "Anna").exit_code == 0
+    exit_code, text = crf("show", "en_crf_show_test", "Anna", "--path", tmp_path)
+    assert exit_code == 1
+    assert f"not in {tmp_path}" in text
+
+
+@pytest.mark.usefixtures("imports")
+def test_a_path_does_not_stand_in_for_a_package(crf, pipeline, tmp_path):
+    exit_code, text = crf("show", pipeline, "Anna", "--path", tmp_path)
+    assert exit_code == 1
+    assert "There is no package" in text
+
+
+@pytest.mark.parametrize("name", ["absent_pipeline", "./absent", ""])
+def test_a_pipeline_that_is_not_there(crf, name):
+    exit_code, text = crf("show", name, "Anna")
+    assert exit_code == 1
+    assert "Can't load pipeline" in text
+
+
+def test_a_pipeline_that_is_broken(crf, pipeline, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(pipeline, broken)
+    config = (broken / "config.cfg").read_text(encoding="utf8")
+    (broken / "config.cfg").write_text(
+        config.replace('factory = "entity_ruler"', 'factory = "no_such_factory"'),
+        encoding="utf8",
+    )
+    exit_code, text = crf("show", broken, "Anna")
+    assert exit_code == 1
+    assert "no_such_factory" in text
