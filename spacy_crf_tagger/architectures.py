@@ -202,8 +202,8 @@ def _check_settings(settings: Dict[str, Any]) -> None:
     """Find faults when the config is read, not hours later. Without a BiLSTM the width
     of the states is only known at initialisation.
     """
-    width = settings["hidden_width"] if settings["depth"] else 0
-    NetworkConfig(width_in=width, n_tags=1, **settings)
+    unknown_width = settings["attention_heads"] or 1
+    NetworkConfig(width_in=unknown_width, n_tags=1, **settings)
 
 
 def _shim(tagger: Model[Any, Any]) -> TaggerShim:

@@ -37,7 +37,7 @@ def best_analyses(
     tags = viterbi(lattice).tags
     if not isinstance(tags, np.ndarray):
         tags = tags.cpu().numpy()
-    spans = scheme.decode(tags, lattice.lengths)
+    spans = scheme.decode(tags)
     ends = np.cumsum(lattice.lengths)
     doc_of_span = np.searchsorted(ends, spans.start, side="right")
     first_token = (ends - lattice.lengths)[doc_of_span]

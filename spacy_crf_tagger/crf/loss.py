@@ -21,6 +21,7 @@ def negative_log_likelihood(
         the gradients of their sum.
     RAISES (ValueError): If a sequence has no path that agrees with its annotation.
     """
+    _require_same_sequences(free, known)
     expected = forward_backward(free, backend)
     observed = forward_backward(known, backend)
     require_possible(observed.log_z)
@@ -42,9 +43,13 @@ def divergence(
     backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
     RETURNS (Tuple[Array, Potentials]): The sum of the divergences of all sequences,
         in nats, and its gradients.
+    RAISES (ValueError): If a sequence has no allowed path.
     """
+    _require_same_sequences(student, teacher)
     ours = forward_backward(student, backend)
     theirs = forward_backward(teacher, backend)
+    require_possible(theirs.log_z)
+    require_possible(ours.log_z)
     value = (ours.log_z - theirs.log_z).sum()
     for probabilities, theirs_scores, our_scores in (
         (theirs.tags, teacher.emissions, student.emissions),
@@ -57,6 +62,14 @@ def divergence(
         difference = theirs_scores[possible] - our_scores[possible]
         value = value + (probabilities[possible] * difference).sum()
     return value, _difference(ours, theirs, student)
+
+
+def _require_same_sequences(a: Lattice, b: Lattice) -> None:
+    if a.n_tags != b.n_tags or a.lengths.tolist() != b.lengths.tolist():
+        raise ValueError(
+            f"Two lattices are compared that differ in their tags ({a.n_tags} and "
+            f"{b.n_tags}) or in the lengths of their sequences."
+        )
 
 
 def _difference(a: Marginals, b: Marginals, lattice: Lattice) -> Potentials:

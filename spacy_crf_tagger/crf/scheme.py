@@ -146,13 +146,19 @@ class TagScheme:
             and label index of each span. They must not overlap.
         length (int): The number of tokens, N.
         RETURNS (NDArray[int]): The tags, [N].
-        RAISES (ValueError): For an empty span, overlap, or a span out of bounds.
+        RAISES (ValueError): For an empty span, overlap, a span out of bounds, or a
+            label that there is not.
         """
         tags = np.zeros(length, dtype=np.int64)
         for start, end, label in spans:
             if not 0 <= start < end <= length:
                 raise ValueError(
                     f"Span ({start}, {end}) does not fit into {length} tokens."
+                )
+            if not 0 <= label < len(self.labels):
+                raise ValueError(
+                    f"Span ({start}, {end}) has label number {label}, but there are "
+                    f"{len(self.labels)} labels."
                 )
             if tags[start:end].any():
                 raise ValueError(f"Span ({start}, {end}) overlaps another span.")
@@ -162,13 +168,11 @@ class TagScheme:
             )
         return tags
 
-    def decode(
-        self, tags: NDArray[np.int64], lengths: NDArray[np.int64]
-    ) -> TaggedSpans:
-        """Turn the tags of a ragged batch into spans.
+    def decode(self, tags: NDArray[np.int64]) -> TaggedSpans:
+        """Turn the tags of a ragged batch into spans. No span crosses the end of a
+        sequence, since no valid sequence starts with a tag that continues one.
 
         tags (NDArray[int]): Tag sequences that the scheme allows, end to end, [N].
-        lengths (NDArray[int]): The length of each sequence, [B].
         RETURNS (TaggedSpans): The spans, numbered over the batch's tokens.
         """
         letters = self._position_codes[tags]  # [N]
@@ -179,7 +183,6 @@ class TagScheme:
             start = np.flatnonzero(letters == _B)
             followed = np.zeros(len(tags), dtype=bool)
             followed[:-1] = letters[1:] == _I
-            followed[np.cumsum(lengths[lengths > 0]) - 1] = False
             end = np.flatnonzero((letters != _O) & ~followed) + 1
         return TaggedSpans(start, end, self.tag_labels[tags[start]])
 

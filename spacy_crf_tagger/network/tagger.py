@@ -47,7 +47,7 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         """RAISES (ValueError): If a value is out of range or two do not fit."""
-        for name in ("hidden_width", "window", "max_tokens"):
+        for name in ("width_in", "n_tags", "hidden_width", "window", "max_tokens"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}.")
         for name in ("depth", "attention_heads", "overlap"):
@@ -148,8 +148,6 @@ class TaggerNetwork(nn.Module):
         network = TaggerNetwork(replace(self.config, n_tags=n_tags))
         state = self.state_dict()
         for name, values in network.state_dict().items():
-            if name in TAG_PARAMETERS:
-                values.zero_()
             values[tuple(slice(size) for size in state[name].shape)] = state[name]
         network.dormant[old:] = True
         network.train(self.training)

@@ -1,0 +1,51 @@
+from typing import Callable, Iterator, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+
+from spacy_crf_tagger.crf import Lattice, numba_backend, torch_backend
+from spacy_crf_tagger.crf.inference import Backend
+
+from .brute_force import as_tensors
+
+
+class Engine(NamedTuple):
+    """Kernels, and the arrays that they are given."""
+
+    backend: Backend
+    prepare: Callable[[Lattice], Lattice]
+
+
+ENGINES = {
+    "numba": Engine(numba_backend, lambda lattice: lattice),
+    "torch-numpy": Engine(torch_backend, lambda lattice: lattice),
+    "torch-tensors": Engine(torch_backend, as_tensors),
+}
+
+
+# Session scope, because Hypothesis runs a test many times on one fixture.
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return ENGINES[request.param]
+
+
+@pytest.fixture(scope="session", params=[numba_backend, torch_backend])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    return request.param
+
+
+@pytest.fixture(scope="session", params=[np.float32, np.float64])
+def dtype(request: pytest.FixtureRequest) -> type:
+    return request.param
+
+
+@pytest.fixture
+def repeated_warnings() -> Iterator[None]:
+    """Torch gives some warnings once in a process, so that which test fails because of
+    them would depend on the order of tests.
+    """
+    before = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    yield
+    torch.set_warn_always(before)
