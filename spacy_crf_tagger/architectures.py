@@ -108,7 +108,7 @@ def resize_output(model: CRFModel, n_tags: int) -> CRFModel:
     n_tags (int): The number of tags.
     RETURNS (Model[List[Doc], Potentials]): The same model.
     """
-    tagger = model.get_ref("tagger")
+    tagger = model.layers[-1]
     shim = _shim(tagger)
     if shim.network is not None and shim.network.config.n_tags != n_tags:
         shim.grow(n_tags)
@@ -120,8 +120,10 @@ def resize_output(model: CRFModel, n_tags: int) -> CRFModel:
 def _forward(
     model: CRFModel, docs: List[Doc], is_train: bool
 ) -> Tuple[Potentials, Callable[[Potentials], Any]]:
-    vectors, backprop_tok2vec = model.get_ref("tok2vec")(docs, is_train)
-    potentials, backprop_tagger = model.get_ref("tagger")(vectors, is_train)
+    # By position: `Model.copy` keeps layers, but drops references.
+    tok2vec, tagger = model.layers
+    vectors, backprop_tok2vec = tok2vec(docs, is_train)
+    potentials, backprop_tagger = tagger(vectors, is_train)
 
     def backprop(gradients: Potentials) -> Any:
         return backprop_tok2vec(backprop_tagger(gradients))
@@ -132,9 +134,8 @@ def _forward(
 def _init(
     model: CRFModel, X: Optional[List[Doc]] = None, Y: Optional[Any] = None
 ) -> None:
-    tok2vec = model.get_ref("tok2vec")
+    tok2vec, tagger = model.layers
     tok2vec.initialize(X=X)
-    tagger = model.get_ref("tagger")
     vectors = tok2vec.predict(X) if X else None
     tagger.initialize(X=vectors)
     if model.has_dim("nO") is None:
@@ -202,7 +203,7 @@ def _check_settings(settings: Dict[str, Any]) -> None:
     """Find faults when the config is read, not hours later. Without a BiLSTM the width
     of the states is only known at initialisation.
     """
-    unknown_width = settings["attention_heads"] or 1
+    unknown_width = max(1, settings["attention_heads"])
     NetworkConfig(width_in=unknown_width, n_tags=1, **settings)
 
 

@@ -122,8 +122,16 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
         scheme (str): The tag scheme: `"biluo"`, or `"bio"` with fewer tags for many
             labels.
         scorer (Optional[Callable]): The scoring method.
-        RAISES (ValueError): For an unknown tag scheme.
+        RAISES (ValueError): For an unknown tag scheme, or a model that is not made for
+            this component.
         """
+        shims = model.layers[-1].shims if model.layers else []
+        if not shims or not hasattr(shims[0], "network"):
+            raise ValueError(
+                f"Component '{name}': its model must be built by "
+                "spacy_crf_tagger.BiLSTMAttentionCRF.v1, which scores tags; got "
+                f"'{model.name}'."
+            )
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -198,7 +206,8 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
                     span.label_
                     for example in get_examples()
                     for span in example.reference.ents
-                    if span.label_
+                    # `update` refuses the deprecated notation "!LABEL".
+                    if span.label_ and not span.label_.startswith("!")
                 }
             )
         new = [label for label in found if label not in self.labels]
@@ -209,7 +218,8 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
             self.vocab.strings.add(label)
         self._require_labels()
         sample = [example.x for example in islice(get_examples(), 10)]
-        self._set_n_tags(scheme.n_tags)
+        for node in (self.model, self._tagger):
+            node.set_dim("nO", scheme.n_tags, force=True)
         self.model.initialize(X=[doc for doc in sample if len(doc)] or sample)
 
     def predict(self, docs: Iterable[Doc]) -> List[List[LabelledSpan]]:
@@ -280,13 +290,14 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
             return losses
         if not self._is_initialized:
             raise ValueError(Errors.E109.format(name=self.name))
-        # Before the forward pass, since new labels make the model grow.
-        tags = self._annotated_tags(examples)
-        set_dropout_rate(self.model, drop)
-        potentials, backprop = self.model.begin_update(
-            [eg.predicted for eg in examples]
-        )
-        loss, gradients = annotation_loss(tags, potentials, self.scheme)
+        with self._naming_errors():
+            # Before the forward pass, since new labels make the model grow.
+            tags = self._annotated_tags(examples)
+            self._shim.wake()
+            set_dropout_rate(self.model, drop)
+            docs = [example.predicted for example in examples]
+            potentials, backprop = self.model.begin_update(docs)
+            loss, gradients = annotation_loss(tags, potentials, self.scheme)
         # Listeners count on exactly one backprop a batch, annotated or not.
         backprop(gradients)
         if sgd:
@@ -385,12 +396,22 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
 
     @contextmanager
     def _loading(self, exclude: Sequence[str]) -> Iterator[None]:
-        """Make room for a model of another size."""
+        """Make room for a model of another size, and check what was loaded."""
+        sizes = [
+            (node, name, node.maybe_get_dim(name))
+            for node in (self.model, self._tagger)
+            for name in ("nI", "nO")
+            if name in node.dim_names
+        ]
         if "model" not in exclude:
-            self._set_n_tags(None)
-            self.model.get_ref("tagger").set_dim("nI", cast(int, None), force=True)
+            for node, name, _ in sizes:
+                node.set_dim(name, cast(int, None), force=True)
         with self._naming_errors("cannot be loaded: ", KeyError, TypeError):
             yield
+            TagScheme(self.cfg["labels"], self.cfg["scheme"])
+        for node, name, size in sizes:
+            if node.has_dim(name) is None:  # there was no model to load
+                node.set_dim(name, cast(int, size), force=True)
 
     @contextmanager
     def _naming_errors(self, doing: str = "", *more: Type[Exception]) -> Iterator[None]:
@@ -405,20 +426,18 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
 
     @property
     def _is_initialized(self) -> bool:
-        return self.model.get_ref("tagger").has_dim("nI") is True
+        return self._shim.network is not None
 
-    def _set_n_tags(self, n_tags: Optional[int]) -> None:
-        for node in (self.model, self.model.get_ref("tagger")):
-            node.set_dim("nO", cast(int, n_tags), force=True)
+    @property
+    def _shim(self) -> Any:
+        return self._tagger.shims[0]
+
+    @property
+    def _tagger(self) -> Model[Any, Any]:
+        return self.model.layers[-1]
 
     def _predict_group(self, docs: List[Doc]) -> List[List[LabelledSpan]]:
         potentials = self.model.predict(docs)
-        n_tags = potentials.emissions.shape[1]
-        if n_tags != self.scheme.n_tags:
-            raise ValueError(
-                f"the model has {n_tags} tags, but the labels {list(self.labels)} take "
-                f"{self.scheme.n_tags}. Load labels and model from the same pipeline."
-            )
         return best_analyses(potentials, self.scheme, docs)
 
     def _annotated_tags(self, examples: List[Example]) -> gold.Tags:

@@ -119,7 +119,9 @@ def _init(
                 "vectors. Name a pipeline with vectors in [initialize] vectors, or "
                 "set include_static_vectors to false."
             )
-        project.set_dim("nI", vectors_width, force=True)
+        if project.maybe_get_dim("nI") not in (None, vectors_width):
+            project = model.layers[2] = Linear(model.get_dim("nO"))
+        project.set_dim("nI", vectors_width)
         project.initialize()
 
 

@@ -45,12 +45,15 @@ def annotated_tags(
     """
     label_ids = {strings.add(label): n for n, label in enumerate(scheme.labels)}
     parts: List[Tags] = []
-    new: Set[int] = set()
+    new: Set[str] = set()
     for example in examples:
         iob, types = _entity_arrays(example)
-        labels = _label_indices(types, label_ids, new)
+        labels, unknown = _label_indices(types, label_ids)
+        if unknown:
+            # The annotation may have come with a vocab of its own.
+            new.update(span.label_ for span in example.y.ents)
         parts.append(_to_tags(iob, labels, scheme))
-    new_labels = sorted(strings[label] for label in new)
+    new_labels = sorted(new.difference(scheme.labels, [""]))
     for label in new_labels:
         if label.startswith("!"):
             raise ValueError(
@@ -95,6 +98,9 @@ def preset_mask(docs: Iterable[Doc], scheme: TagScheme) -> Optional[Mask]:
     iob, types = attrs[:, 0].astype(np.int64), attrs[:, 1]
     preset = (iob == _BEGIN) | (iob == _INSIDE)
     starts_sentence = attrs[:, 2] == 1
+    # The first token of a document counts as one, and can continue nothing anyway.
+    lengths = np.array([len(doc) for doc in docs if len(doc)], dtype=np.int64)
+    starts_sentence[np.cumsum(lengths) - lengths] = False
     space = attrs[:, 3] == 1
     if not (preset.any() or starts_sentence.any() or space.any()):
         return None
@@ -106,7 +112,7 @@ def preset_mask(docs: Iterable[Doc], scheme: TagScheme) -> Optional[Mask]:
     mask[after_preset] &= ~scheme.continues
     strings = docs[0].vocab.strings
     label_ids = {strings.add(label): n for n, label in enumerate(scheme.labels)}
-    labels = _label_indices(types, label_ids, set())
+    labels, _ = _label_indices(types, label_ids)
     # An entity of a label that the scheme does not have is walled in by O, like a
     # blocked token; whoever writes the entities back keeps it.
     tags = _to_tags(iob, labels, scheme)
@@ -160,18 +166,19 @@ def _aligned_entity_arrays(
 
 
 def _label_indices(
-    types: NDArray[np.uint64], label_ids: Dict[int, int], new: Set[int]
-) -> NDArray[np.int64]:
-    """RETURNS (NDArray[int]): The index of each label, -1 for none or a new one; new
-    ones are added to the set.
+    types: NDArray[np.uint64], label_ids: Dict[int, int]
+) -> Tuple[NDArray[np.int64], bool]:
+    """RETURNS (Tuple[NDArray[int], bool]): The index of each label, -1 for none or one
+    that is not known; and whether there is such a one.
     """
     indices = np.full(len(types), -1, dtype=np.int64)
+    unknown = False
     for label in np.unique(types).tolist():
         if label in label_ids:
             indices[types == label] = label_ids[label]
         elif label:
-            new.add(label)
-    return indices
+            unknown = True
+    return indices, unknown
 
 
 def _to_tags(

@@ -15,7 +15,8 @@ from .crf import (
     viterbi,
 )
 from .crf.lattice import Array
-from .gold import Tags, known_mask, preset_mask
+from .crf.scheme import OUTSIDE
+from .gold import Mask, Tags, known_mask, preset_mask
 
 # First token, token after the last, label index.
 LabelledSpan = Tuple[int, int, int]
@@ -32,8 +33,11 @@ def best_analyses(
     RETURNS (List[List[LabelledSpan]]): The entities of each document.
     RAISES (ValueError): If a score is NaN.
     """
+    potentials = _for_crf(potentials, scheme)
     allowed = preset_mask(docs, scheme)
-    lattice = Lattice.build(_for_crf(potentials), scheme.constraints, allowed)
+    if allowed is not None:
+        _wall_in_dormant(allowed, potentials)
+    lattice = Lattice.build(potentials, scheme.constraints, allowed)
     tags = viterbi(lattice).tags
     if not isinstance(tags, np.ndarray):
         tags = tags.cpu().numpy()
@@ -114,11 +118,32 @@ def rehearsal_loss(
 def _training_lattice(potentials: Potentials, scheme: TagScheme) -> Lattice:
     """Without transitions the tags are learned independently: all paths are free."""
     constraints = None if potentials.transitions is None else scheme.constraints
-    return Lattice.build(_for_crf(potentials), constraints)
+    return Lattice.build(_for_crf(potentials, scheme), constraints)
 
 
-def _for_crf(potentials: Potentials) -> Potentials:
-    """On a GPU the scores stay there, as torch tensors over the same memory."""
+def _wall_in_dormant(allowed: Mask, potentials: Potentials) -> None:
+    """Let preset entities of a label that the network has not learned yet count as O,
+    like those of a label that it does not have.
+    """
+    if len(allowed):
+        dormant = potentials.emissions[0] == -np.inf  # at every token alike
+        if not isinstance(dormant, np.ndarray):
+            dormant = dormant.cpu().numpy()
+        impossible = ~(allowed & ~dormant).any(axis=1)
+        allowed[impossible, OUTSIDE] = True
+
+
+def _for_crf(potentials: Potentials, scheme: TagScheme) -> Potentials:
+    """On a GPU the scores stay there, as torch tensors over the same memory.
+
+    RAISES (ValueError): If the scores are not for the tags of the scheme.
+    """
+    n_tags = potentials.emissions.shape[1]
+    if n_tags != scheme.n_tags:
+        raise ValueError(
+            f"the model has {n_tags} tags, but the labels {list(scheme.labels)} take "
+            f"{scheme.n_tags}. Load labels and model from the same pipeline."
+        )
     if not is_cupy_array(potentials.emissions):
         return potentials
     scores = [None if s is None else xp2torch(s) for s in potentials[:-1]]

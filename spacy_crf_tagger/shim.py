@@ -84,11 +84,15 @@ class TaggerShim(PyTorchShim):
         self._model = TaggerNetwork(config).to(get_torch_default_device())
 
     def grow(self, n_tags: int) -> None:
-        """Add tags, which stay dormant until the next update.
+        """Add tags, which stay dormant until `wake` is called.
 
         n_tags (int): The new number of tags.
         """
         self._model = self.built.grown(n_tags)
+
+    def wake(self) -> None:
+        """Let labels that were added take part: they are about to be trained."""
+        self.built.wake()
 
     def predict(  # type: ignore[override]
         self, vectors: Tensor, lengths: NDArray[np.int64]
@@ -113,7 +117,6 @@ class TaggerShim(PyTorchShim):
         """
         network = self.built
         network.train()
-        network.wake()
         scores: Scores = network(vectors, lengths, dropout)
 
         def backprop(gradients: List[Optional[Tensor]]) -> Optional[Tensor]:
@@ -143,6 +146,8 @@ class TaggerShim(PyTorchShim):
             weights = cast(FloatsXd, torch2xp(parameter.data))
             key = (self.id, name)
             if keeps_gradients:
+                # Moments of their own: they are out of reach when the network grows.
+                key = (self.id, f"rehearse:{name}:{weights.shape}")
                 optimizer(key, weights, cast(FloatsXd, torch2xp(gradient.clone())))
             else:
                 if name in TAG_PARAMETERS:

@@ -51,12 +51,15 @@ class TagScheme:
         labels (Sequence[str]): The labels, distinct; they may contain hyphens.
         name (str): `"biluo"` (begin, inside, last, unit, outside: Ratinov and Roth
             2009) or `"bio"` (begin, inside, outside).
-        RAISES (ValueError): For an unknown scheme, an empty or a repeated label.
+        RAISES (ValueError): For an unknown scheme, a label that is empty or no string,
+            or a repeated label.
         """
         if name not in POSITIONS:
             raise ValueError(
                 f"Unknown tag scheme {name!r}: choose one of {sorted(POSITIONS)}."
             )
+        if any(not isinstance(label, str) for label in labels):
+            raise ValueError(f"Labels must be strings: {list(labels)!r}.")
         if any(not label for label in labels):
             raise ValueError(f"Empty label among {list(labels)!r}.")
         if len(set(labels)) != len(labels):

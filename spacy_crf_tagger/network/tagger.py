@@ -86,7 +86,7 @@ class TaggerNetwork(nn.Module):
 
     A tag that was added after training starts is *dormant*: its emission score is
     `-inf`, so that predictions and probabilities stay exactly what they were, until
-    the network is trained again.
+    `wake` is called.
     """
 
     dormant: Tensor
@@ -132,7 +132,7 @@ class TaggerNetwork(nn.Module):
         return emissions, self.transitions, self.start, self.end
 
     def wake(self) -> None:
-        """Let dormant tags take part, because they are about to be trained."""
+        """Let dormant tags take part: they are about to be trained."""
         self.dormant.fill_(False)
 
     def grown(self, n_tags: int) -> "TaggerNetwork":
@@ -146,12 +146,19 @@ class TaggerNetwork(nn.Module):
         if n_tags < old:
             raise ValueError(f"A network with {old} tags cannot shrink to {n_tags}.")
         network = TaggerNetwork(replace(self.config, n_tags=n_tags))
+        network.to(self.emission.weight.device)
         state = self.state_dict()
         for name, values in network.state_dict().items():
-            values[tuple(slice(size) for size in state[name].shape)] = state[name]
+            _overlay(values, state[name])
+        parameters = dict(self.named_parameters())
+        for name, parameter in network.named_parameters():
+            gradient = parameters[name].grad
+            if gradient is not None:  # accumulated, not applied yet
+                parameter.grad = torch.zeros_like(parameter)
+                _overlay(parameter.grad, gradient)
         network.dormant[old:] = True
         network.train(self.training)
-        return network.to(self.emission.weight.device)
+        return network
 
     def _encode(
         self, vectors: Tensor, lengths: NDArray[np.int64], dropout: float
@@ -183,6 +190,11 @@ class TaggerNetwork(nn.Module):
         if self.config.attention_heads:
             block = self.attention(block, bucket.mask)
         return block.flatten(0, 1).index_select(0, bucket.kept)
+
+
+def _overlay(larger: Tensor, smaller: Tensor) -> None:
+    """Write a tensor over the first entries of a larger one along each axis."""
+    larger[tuple(slice(size) for size in smaller.shape)] = smaller
 
 
 # Parameters and buffers that have one entry for each tag (or pair of tags); the tag
