@@ -152,7 +152,7 @@ def _look_up_vectors(ops: Ops, vocab: Vocab, keys: NDArray[np.uint64]) -> Floats
     """RETURNS (Floats2d): The vectors of the keys, zero where there is none."""
     vectors = vocab.vectors
     if isinstance(vectors, Vectors) and vectors.mode == Mode.default:
-        found = vectors.find(keys=keys)
+        found = ops.asarray(vectors.find(keys=keys))
         rows = cast(Floats2d, ops.asarray(vectors.data)[found])
         rows[found < 0] = 0
         return ops.as_contig(rows)

@@ -286,6 +286,24 @@ def test_damaged_network_names_the_component(damage):
         recognizer(make_nlp(name="names")).from_bytes(srsly.msgpack_dumps(saved))
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda model: model["nodes"][0]["refs"].update(tagger=999),
+        lambda model: model["nodes"].pop(),
+        lambda model: model.pop("shims"),
+        lambda model: model.update(params=None),
+    ],
+)
+def test_damaged_structure_names_the_component(damage):
+    saved = srsly.msgpack_loads(recognizer(trained_nlp()).to_bytes())
+    model = srsly.msgpack_loads(saved["model"])
+    damage(model)
+    saved["model"] = srsly.msgpack_dumps(model)
+    with pytest.raises(ValueError, match="names"):
+        recognizer(make_nlp(name="names")).from_bytes(srsly.msgpack_dumps(saved))
+
+
 def test_missing_file_is_reported_by_its_path(saved_folder, tmp_path):
     copy_with(saved_folder, tmp_path, "cfg", b"{}")
     (tmp_path / "model").unlink()
