@@ -28,7 +28,8 @@ from spacy.training import Example
 from spacy.util import load_model_from_config, registry
 
 from spacy_crf_tagger import component
-from spacy_crf_tagger.component import DEFAULT_MODEL, CRFEntityRecognizer
+from spacy_crf_tagger.component import CRFEntityRecognizer
+from spacy_crf_tagger.factory import DEFAULT_MODEL
 
 either = pytest.mark.parametrize("factory", ["ner", "crf_ner"])
 

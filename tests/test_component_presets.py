@@ -65,24 +65,13 @@ def test_second_call_changes_nothing(nlp):
     assert entities(predict(nlp, doc)) == EXPECTED
 
 
-def test_preset_entity_keeps_its_link_and_the_others_get_none(nlp):
-    doc = Doc(nlp.vocab, words=WORDS)
-    doc.ents = [Span(doc, 5, 6, label="PLACE", kb_id="Q90")]
-    predict(nlp, doc)
-    assert entities(doc) == EXPECTED
-    assert [ent.kb_id_ for ent in doc.ents] == ["", "Q90"]
-    assert [ent.id_ for ent in doc.ents] == ["", ""]
-
-
-@both_schemes
-def test_preset_entity_keeps_its_id(scheme):
-    nlp = trained_nlp(scheme)
+def test_preset_entity_keeps_its_link_and_id_and_the_others_get_none(nlp):
     doc = Doc(nlp.vocab, words=WORDS)
     doc.ents = [Span(doc, 5, 6, label="PLACE", kb_id="Q90", span_id="capital")]
     predict(nlp, doc)
     assert entities(doc) == EXPECTED
-    assert doc.ents[1].id_ == "capital"
-    assert doc.ents[1].kb_id_ == "Q90"
+    assert [ent.kb_id_ for ent in doc.ents] == ["", "Q90"]
+    assert [ent.id_ for ent in doc.ents] == ["", "capital"]
 
 
 @pytest.mark.parametrize(
