@@ -106,8 +106,8 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
         return self._scheme
 
     def add_label(self, label: str) -> int:
-        """Add a label. Predictions and probabilities stay exactly as they are until
-        the component is trained again.
+        """Add a label. Its probability is exactly zero, and all others stay what they
+        are (to float32 rounding), until the component is trained by `update`.
 
         label (str): The label to add.
         RETURNS (int): 0 if the label is present already, otherwise 1.
@@ -165,16 +165,16 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
             node.set_dim("nO", scheme.n_tags, force=True)
         self.model.initialize(X=[doc for doc in sample if len(doc)] or sample)
 
-    def predict(self, docs: Iterable[Doc]) -> List[List[LabelledSpan]]:
+    def predict(self, docs: Union[Doc, Iterable[Doc]]) -> List[List[LabelledSpan]]:
         """Find the best analysis of documents, without changing them.
 
-        docs (Iterable[Doc]): The documents.
+        docs (Union[Doc, Iterable[Doc]]): The documents, or one.
         RETURNS (List[List[Tuple[int, int, int]]]): The entities of each document: first
             token, token after the last, and label index.
         RAISES (ValueError): If the component is not initialised or its weights are
             damaged.
         """
-        docs = list(docs)
+        docs = [docs] if isinstance(docs, Doc) else list(docs)
         if not any(len(doc) for doc in docs):
             return [[] for _ in docs]
         if not self._is_initialized:
@@ -251,7 +251,8 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
     def get_loss(
         self, examples: Iterable[Example], scores: Potentials
     ) -> Tuple[float, Potentials]:
-        """Compute the loss and its gradients.
+        """Compute the loss and its gradients. Labels that were added since the last
+        `update` have probability zero, so their annotation is an error here.
 
         examples (Iterable[Example]): The examples.
         scores (Potentials): The scores of the model for their predicted documents.
@@ -349,7 +350,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]
         if "model" not in exclude:
             for node, name, _ in sizes:
                 node.set_dim(name, cast(int, None), force=True)
-        with self._naming_errors("cannot be loaded: ", KeyError, TypeError):
+        with self._naming_errors("cannot be loaded: ", LookupError, TypeError):
             yield
             TagScheme(self.cfg["labels"], self.cfg["scheme"])
         for node, name, size in sizes:

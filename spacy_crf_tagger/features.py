@@ -24,10 +24,10 @@ def build_type_embed(
     include_static_vectors: bool,
 ) -> Tok2Vec:
     """Build an embedding of lexical attributes: one hash table for each attribute
-    (Svenstrup et al. 2017), mixed by a maxout layer. The settings and the result are
-    those of `spacy.MultiHashEmbed.v2`; the work is done once for each word type of a
-    batch. There is no dropout here, where it would hit all tokens of a type at once:
-    the network drops out its input itself.
+    (Svenstrup et al. 2017), mixed by a maxout layer. The settings are those of
+    `spacy.MultiHashEmbed.v2`; the work is done once for each word type of a batch.
+    There is no dropout here, where it would hit all tokens of a type at once: the
+    network drops out its input itself.
 
     width (int): Width of the tables and of the output.
     attrs (List[Union[str, int]]): The token attributes to embed.

@@ -423,7 +423,7 @@ def test_one_document_can_be_annotated_by_itself():
     nlp = trained_nlp()
     ner = recognizer(nlp)
     doc = nlp.make_doc(TEXTS[0])
-    ner.set_annotations(doc, ner.predict([doc]))
+    ner.set_annotations(doc, ner.predict(doc))
     assert entities(doc) == entities(nlp(TEXTS[0])) != []
 
 

@@ -85,7 +85,7 @@ class TaggerNetwork(nn.Module):
     """Token vectors in, potentials of a CRF out (Huang et al. 2015).
 
     A tag that was added after training starts is *dormant*: its emission score is
-    `-inf`, so that predictions and probabilities stay exactly what they were, until
+    `-inf` and its probability zero, so that predictions stay what they were, until
     `wake` is called.
     """
 
