@@ -35,11 +35,27 @@ def _exp_scores(scores, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _exp_matrix(transitions, out):  # type: ignore[no-untyped-def]
+def _exp_parameters(transitions, start, end):  # type: ignore[no-untyped-def]
+    """Return exp(score - max) and the maximum of transitions, start and end scores,
+    and whether all fit.
+    """
     n_tags = transitions.shape[0]
-    return _exp_scores(
-        transitions.reshape(n_tags * n_tags), out.reshape(n_tags * n_tags)
+    exp_transitions = np.empty((n_tags, n_tags))
+    exp_start, exp_end = np.empty(n_tags), np.empty(n_tags)
+    transition_top, transitions_fit = _exp_scores(
+        transitions.reshape(n_tags * n_tags), exp_transitions.reshape(n_tags * n_tags)
     )
+    start_top, start_fits = _exp_scores(start, exp_start)
+    end_top, end_fits = _exp_scores(end, exp_end)
+    parameters = (
+        exp_transitions,
+        transition_top,
+        exp_start,
+        start_top,
+        exp_end,
+        end_top,
+    )
+    return parameters, transitions_fit and start_fits and end_fits
 
 
 @njit(cache=True, nogil=True)
@@ -74,16 +90,7 @@ def _scale(vector):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _forward(  # type: ignore[no-untyped-def]
-    emissions,
-    exp_transitions,
-    transition_top,
-    exp_start,
-    start_top,
-    exp_end,
-    end_top,
-    alpha,
-    exp_emissions,
-    scales,
+    emissions, parameters, alpha, exp_emissions, scales
 ):
     """Forward recursion of one sequence of at least one token in probability space.
 
@@ -91,7 +98,10 @@ def _forward(  # type: ignore[no-untyped-def]
     scale of the end, and whether the result can be trusted.
     """
     length, n_tags = emissions.shape
-    log_z = start_top + end_top + (length - 1) * transition_top
+    exp_transitions, transition_top, exp_start, start_top, exp_end, end_top = parameters
+    log_z = start_top + end_top
+    if length > 1:  # a single token takes no step, and 0 * -inf is no number
+        log_z += (length - 1) * transition_top
     for t in range(length):
         top, fits = _exp_scores(emissions[t], exp_emissions[t])
         if not fits:
@@ -167,12 +177,7 @@ def _log_backward(emissions, transitions, end, beta):  # type: ignore[no-untyped
 def log_partition(emissions, transitions, start, end, offsets, log_z):  # type: ignore[no-untyped-def]
     """Write log Z of each sequence, [B]."""
     n_tags = emissions.shape[1]
-    exp_transitions = np.empty((n_tags, n_tags))
-    exp_start, exp_end = np.empty(n_tags), np.empty(n_tags)
-    transition_top, transitions_fit = _exp_matrix(transitions, exp_transitions)
-    start_top, start_fits = _exp_scores(start, exp_start)
-    end_top, end_fits = _exp_scores(end, exp_end)
-    fits = transitions_fit and start_fits and end_fits
+    parameters, fits = _exp_parameters(transitions, start, end)
     longest = _longest(offsets)
     alpha = np.empty((longest, n_tags))
     exp_emissions = np.empty((longest, n_tags))
@@ -186,16 +191,7 @@ def log_partition(emissions, transitions, start, end, offsets, log_z):  # type: 
         trusted = False
         if fits:
             log_z[b], _, trusted = _forward(
-                sequence,
-                exp_transitions,
-                _top_of_steps(transition_top, length),
-                exp_start,
-                start_top,
-                exp_end,
-                end_top,
-                alpha,
-                exp_emissions,
-                scales,
+                sequence, parameters, alpha, exp_emissions, scales
             )
         if not trusted:
             log_z[b] = _log_forward(sequence, transitions, start, end, alpha)
@@ -218,12 +214,8 @@ def forward_backward(  # type: ignore[no-untyped-def]
     numbers of transitions [K, K], starts [K] and ends [K].
     """
     n_tags = emissions.shape[1]
-    exp_transitions = np.empty((n_tags, n_tags))
-    exp_start, exp_end = np.empty(n_tags), np.empty(n_tags)
-    transition_top, transitions_fit = _exp_matrix(transitions, exp_transitions)
-    start_top, start_fits = _exp_scores(start, exp_start)
-    end_top, end_fits = _exp_scores(end, exp_end)
-    fits = transitions_fit and start_fits and end_fits
+    parameters, fits = _exp_parameters(transitions, start, end)
+    exp_transitions, exp_end = parameters[0], parameters[4]
     transposed = np.ascontiguousarray(exp_transitions.T)
     longest = _longest(offsets)
     alpha = np.empty((longest, n_tags))
@@ -241,16 +233,7 @@ def forward_backward(  # type: ignore[no-untyped-def]
         trusted, closing = False, 0.0
         if fits:
             log_z[b], closing, trusted = _forward(
-                sequence,
-                exp_transitions,
-                _top_of_steps(transition_top, length),
-                exp_start,
-                start_top,
-                exp_end,
-                end_top,
-                alpha,
-                exp_emissions,
-                scales,
+                sequence, parameters, alpha, exp_emissions, scales
             )
         if not trusted:
             log_z[b] = _log_marginals(
@@ -397,9 +380,3 @@ def _longest(offsets):  # type: ignore[no-untyped-def]
     for b in range(offsets.shape[0] - 1):
         longest = max(longest, offsets[b + 1] - offsets[b])
     return longest
-
-
-@njit(cache=True, nogil=True)
-def _top_of_steps(transition_top, length):  # type: ignore[no-untyped-def]
-    """A sequence of one token takes no step, so that -inf must not reach its log Z."""
-    return 0.0 if length == 1 else transition_top
