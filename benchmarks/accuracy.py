@@ -119,9 +119,7 @@ def run(model: str, seed: int, folder: Path, overrides: dict[str, Any]) -> Any:
                     "system.seed": seed,
                     **overrides,
                 }
-                options = [
-                    str(value) for flag in flags.items() for value in _option(*flag)
-                ]
+                options = [f"--{name}={value}" for name, value in flags.items()]
                 spacy("train", config_path(model), "--output", out, *options)
                 (out / "done").touch()
             spacy(
@@ -164,10 +162,6 @@ def spacy(*args: object) -> None:
     msg.info(" ".join(command[1:]))
     environment = {"OMP_NUM_THREADS": "1", **os.environ}
     subprocess.run(command, check=True, env=environment)
-
-
-def _option(name: str, value: object) -> tuple[str, object]:
-    return f"--{name}", value
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from thinc.util import torch2xp, xp2torch
 from torch import Tensor
 
 from .network import NetworkConfig, TaggerNetwork
-from .network.tagger import TAG_PARAMETERS, Scores
+from .network.tagger import Scores, overlay
 
 # A forked worker inherits torch's thread pool without its threads, and the first
 # parallel operation then waits for them forever.
@@ -150,8 +150,7 @@ class TaggerShim(PyTorchShim):
                 key = (self.id, f"rehearse:{name}:{weights.shape}")
                 optimizer(key, weights, cast(FloatsXd, torch2xp(gradient.clone())))
             else:
-                if name in TAG_PARAMETERS:
-                    _grow_optimizer_state(optimizer, key, weights)
+                _grow_optimizer_state(optimizer, key, weights)
                 is_crf = name in _CRF_PARAMETERS
                 updated, _ = optimizer(
                     key,
@@ -178,7 +177,7 @@ class TaggerShim(PyTorchShim):
             if average is not None:
                 replaced[name] = parameter.data
                 # Averages may be from before the network grew.
-                parameter.data = _overlaid(
+                parameter.data = overlay(
                     parameter.data.clone(), xp2torch(average, device=parameter.device)
                 )
         try:
@@ -245,20 +244,12 @@ def _grow_optimizer_state(
     """Pad an optimizer's moments (stored flat) and averages to grown weights."""
     averages: Dict[Any, Any] = optimizer.averages or {}
     if key in averages and averages[key].shape != weights.shape:
-        averages[key] = _overlaid(weights.copy(), averages[key])
+        averages[key] = overlay(weights.copy(), averages[key])
     for moments in (optimizer.mom1, optimizer.mom2):
         if key in moments and moments[key].size != weights.size:
             old = _shape_before_growth(key[1], moments[key].size, weights.shape)
-            grown = _overlaid(weights * 0, moments[key].reshape(old))
+            grown = overlay(weights * 0, moments[key].reshape(old))
             moments[key] = grown.reshape(-1)
-
-
-def _overlaid(larger: Any, smaller: Any) -> Any:
-    """RETURNS (FloatsXd): The larger array, whose first entries along each axis are
-    those of the smaller.
-    """
-    larger[tuple(slice(size) for size in smaller.shape)] = smaller
-    return larger
 
 
 def _shape_before_growth(

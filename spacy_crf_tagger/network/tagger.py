@@ -1,7 +1,7 @@
 """The whole network: BiLSTM, attention, emission scores, and the CRF's parameters."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 import torch
@@ -149,13 +149,12 @@ class TaggerNetwork(nn.Module):
         network.to(self.emission.weight.device)
         state = self.state_dict()
         for name, values in network.state_dict().items():
-            _overlay(values, state[name])
+            overlay(values, state[name])
         parameters = dict(self.named_parameters())
         for name, parameter in network.named_parameters():
             gradient = parameters[name].grad
             if gradient is not None:  # accumulated, not applied yet
-                parameter.grad = torch.zeros_like(parameter)
-                _overlay(parameter.grad, gradient)
+                parameter.grad = overlay(torch.zeros_like(parameter), gradient)
         network.dormant[old:] = True
         network.train(self.training)
         return network
@@ -192,18 +191,13 @@ class TaggerNetwork(nn.Module):
         return block.flatten(0, 1).index_select(0, bucket.kept)
 
 
-def _overlay(larger: Tensor, smaller: Tensor) -> None:
-    """Write a tensor over the first entries of a larger one along each axis."""
+def overlay(larger: Any, smaller: Any) -> Any:
+    """Write an array over the first entries of a larger one along each axis. Tag
+    dimensions grow at their end, so this carries the old values over.
+
+    larger (Tensor or FloatsXd): The array to write to.
+    smaller (Tensor or FloatsXd): The array to write, with as many axes.
+    RETURNS (Tensor or FloatsXd): The larger array.
+    """
     larger[tuple(slice(size) for size in smaller.shape)] = smaller
-
-
-# Parameters and buffers that have one entry for each tag (or pair of tags); the tag
-# dimensions come first, so that they grow at the end.
-TAG_PARAMETERS: List[str] = [
-    "emission.weight",
-    "emission.bias",
-    "transitions",
-    "start",
-    "end",
-    "dormant",
-]
+    return larger
