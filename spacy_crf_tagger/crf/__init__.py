@@ -7,19 +7,29 @@ torch: a backend is loaded when the first lattice is computed.
 from .inference import edge_marginals, forward_backward, log_partition, viterbi
 from .lattice import Lattice, Marginals, Potentials, ViterbiPaths
 from .loss import divergence, negative_log_likelihood
+from .negative import NegativeSpan, negative_span_loss
+from .paths import KBestPaths, k_best, sample
+from .posterior import expected_weight, tag_posterior
 from .scheme import Constraints, TagScheme
 
 __all__ = [
     "Constraints",
+    "KBestPaths",
     "Lattice",
     "Marginals",
+    "NegativeSpan",
     "Potentials",
     "TagScheme",
     "ViterbiPaths",
     "divergence",
     "edge_marginals",
+    "expected_weight",
     "forward_backward",
+    "k_best",
     "log_partition",
     "negative_log_likelihood",
+    "negative_span_loss",
+    "sample",
+    "tag_posterior",
     "viterbi",
 ]

@@ -1,10 +1,18 @@
 """Questions to a lattice. Each is answered by the backend of the lattice's arrays."""
 
-from typing import Optional, Protocol, Sequence, cast
+from typing import Optional, Protocol, Sequence, Tuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .lattice import Array, Lattice, Marginals, ViterbiPaths
+from .lattice import (
+    Array,
+    Expectation,
+    Lattice,
+    Marginals,
+    TagPosterior,
+    ViterbiPaths,
+)
 
 
 class Backend(Protocol):
@@ -17,7 +25,9 @@ class Backend(Protocol):
         """See `log_partition`."""
         ...
 
-    def forward_backward(self, lattice: Lattice) -> Marginals:
+    def forward_backward(
+        self, lattice: Lattice, weights: Optional[Array] = None
+    ) -> Marginals:
         """See `forward_backward`."""
         ...
 
@@ -27,6 +37,26 @@ class Backend(Protocol):
 
     def viterbi(self, lattice: Lattice) -> ViterbiPaths:
         """See `viterbi`."""
+        ...
+
+    def tag_posterior(self, lattice: Lattice, pairs: NDArray[np.int64]) -> TagPosterior:
+        """See `posterior.tag_posterior`."""
+        ...
+
+    def expected_weight(
+        self, lattice: Lattice, weights: NDArray[np.float64]
+    ) -> Expectation:
+        """See `posterior.expected_weight`."""
+        ...
+
+    def k_best(self, lattice: Lattice, k: int) -> Tuple[Array, Array]:
+        """See `paths.k_best`; RETURNS (Tuple[Array, Array]): Tags and scores."""
+        ...
+
+    def sample(self, lattice: Lattice, uniforms: NDArray[np.float64]) -> Array:
+        """See `paths.sample`. Of each tag, its random number in [0, 1) is given,
+        [n, N].
+        """
         ...
 
 
@@ -41,15 +71,21 @@ def log_partition(lattice: Lattice, backend: Optional[Backend] = None) -> Array:
     return (backend or backend_for(lattice)).log_partition(lattice)
 
 
-def forward_backward(lattice: Lattice, backend: Optional[Backend] = None) -> Marginals:
+def forward_backward(
+    lattice: Lattice,
+    backend: Optional[Backend] = None,
+    weights: Optional[Array] = None,
+) -> Marginals:
     """Compute the partition function and the marginals of tags and transitions, by
     the forward-backward recursions (Sutton and McCallum 2012, section 4.1).
 
     lattice (Lattice): The lattice.
     backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
+    weights (Optional[Array]): What each sequence counts in the expected numbers of
+        transitions, starts and ends, [B]; 1 if None.
     RETURNS (Marginals): The result. Marginals are zero where no path is allowed.
     """
-    return (backend or backend_for(lattice)).forward_backward(lattice)
+    return (backend or backend_for(lattice)).forward_backward(lattice, weights)
 
 
 def edge_marginals(

@@ -33,6 +33,13 @@ class Potentials(NamedTuple):
     end: Optional[Array]
     lengths: Lengths
 
+    def divided_by(self, temperature: float) -> "Potentials":
+        """RETURNS (Potentials): All scores divided by a temperature: above 1 it makes
+        the distribution over paths flatter, and changes no order of paths.
+        """
+        divided = [None if s is None else s / temperature for s in self[:-1]]
+        return Potentials._make([*divided, self.lengths])
+
 
 class Marginals(NamedTuple):
     """What forward-backward finds out about a lattice.
@@ -62,6 +69,30 @@ class ViterbiPaths(NamedTuple):
 
     tags: Array
     scores: Array
+
+
+class TagPosterior(NamedTuple):
+    """The distribution over paths as a Markov chain, as far as it was asked for.
+
+    tags (Array): Probability of each tag at each token, float64, [N, K].
+    conditionals (Array): Probability of the second tag of each pair at a token, given
+        the first one at the token before, float64, [N, P]. Zero at the first token of
+        a sequence and where the first tag is impossible.
+    """
+
+    tags: Array
+    conditionals: Array
+
+
+class Expectation(NamedTuple):
+    """An expectation over the paths of a lattice, and how it depends on the scores.
+
+    values (Array): The expectation for each sequence, [B].
+    gradients (Potentials): Gradients of the sum of the values.
+    """
+
+    values: Array
+    gradients: Potentials
 
 
 @dataclass(frozen=True)
@@ -102,8 +133,8 @@ class Lattice:
         emissions = potentials.emissions
         if potentials.transitions is None:
             n_tags = emissions.shape[1]
-            transitions = _zeros_like(emissions, (n_tags, n_tags))
-            start = end = _zeros_like(emissions, (n_tags,))
+            transitions = zeros_like(emissions, (n_tags, n_tags))
+            start = end = zeros_like(emissions, (n_tags,))
         else:
             transitions = potentials.transitions
             start, end = potentials.start, potentials.end
@@ -132,6 +163,26 @@ class Lattice:
                 f"emissions have {tuple(self.emissions.shape)}."
             )
         return replace(self, emissions=_forbid(self.emissions, allowed))
+
+    def add_scores(self, scores: NDArray[np.float32]) -> "Lattice":
+        """Add to the scores of tags at tokens.
+
+        scores (NDArray[float]): What is added, [N, K].
+        RETURNS (Lattice): A lattice with the sums.
+        """
+        if isinstance(self.emissions, np.ndarray):
+            return replace(self, emissions=self.emissions + scores)
+        import torch
+
+        added = torch.from_numpy(scores).to(self.emissions.device)
+        return replace(self, emissions=self.emissions + added)
+
+    def select(self, sequences: NDArray[np.int64]) -> "Lattice":
+        """RETURNS (Lattice): The lattice of some sequences, given by their numbers."""
+        offsets = offsets_of(self.lengths)
+        rows = [np.arange(offsets[n], offsets[n + 1]) for n in sequences.tolist()]
+        emissions = self.emissions[np.concatenate([offsets[:0], *rows])]
+        return replace(self, emissions=emissions, lengths=self.lengths[sequences])
 
     @property
     def n_tags(self) -> int:
@@ -191,10 +242,37 @@ def offsets_of(lengths: Lengths) -> Lengths:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
-def _zeros_like(array: Array, shape: Sequence[int]) -> Array:
+def to_numpy(array: Array) -> Any:
+    """RETURNS (NDArray): The same numbers as a NumPy array."""
+    return array if isinstance(array, np.ndarray) else array.cpu().numpy()
+
+
+def zeros_like(array: Array, shape: Sequence[int]) -> Array:
+    """RETURNS (Array): Zeros of the kind and precision of another array."""
     if isinstance(array, np.ndarray):
         return np.zeros(shape, dtype=array.dtype)
     return array.new_zeros(shape)
+
+
+def add_rows(
+    array: Array, rows: Lengths, values: Array, factors: NDArray[np.float64]
+) -> Array:
+    """Add to rows of an array, some of which may be named several times.
+
+    array (Array): The array, [N, K]. It is changed.
+    rows (NDArray[int]): The row to add to, for each row of the values, [R].
+    values (Array): What is added, [R, K].
+    factors (NDArray[float]): What it is multiplied by, [R, 1].
+    RETURNS (Array): The array.
+    """
+    if isinstance(array, np.ndarray):
+        np.add.at(array, rows, (values * factors).astype(array.dtype))
+        return array
+    import torch
+
+    weighted = values * torch.as_tensor(factors, device=array.device)
+    index = torch.as_tensor(rows, device=array.device)
+    return array.index_add_(0, index, weighted.to(array.dtype))
 
 
 def _forbid(scores: Array, allowed: NDArray[np.bool_]) -> Array:

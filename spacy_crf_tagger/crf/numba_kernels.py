@@ -204,6 +204,7 @@ def forward_backward(  # type: ignore[no-untyped-def]
     start,
     end,
     offsets,
+    weights,
     log_z,
     tags,
     edges,
@@ -211,7 +212,8 @@ def forward_backward(  # type: ignore[no-untyped-def]
     ends,
 ):
     """Write log Z [B] and the probability of each tag [N, K], and add to the expected
-    numbers of transitions [K, K], starts [K] and ends [K].
+    numbers of transitions [K, K], starts [K] and ends [K], in which each sequence
+    counts as much as its weight [B].
     """
     n_tags = emissions.shape[1]
     parameters, fits = _exp_parameters(transitions, start, end)
@@ -237,7 +239,13 @@ def forward_backward(  # type: ignore[no-untyped-def]
             )
         if not trusted:
             log_z[b] = _log_marginals(
-                sequence, transitions, start, end, tags[first : last + 1], edges
+                sequence,
+                transitions,
+                start,
+                end,
+                weights[b],
+                tags[first : last + 1],
+                edges,
             )
         elif log_z[b] != -np.inf:
             # The backward score of a state is at most 1 / alpha, and knows no bound
@@ -255,19 +263,22 @@ def forward_backward(  # type: ignore[no-untyped-def]
                         beta[i] = 0.0
                     else:
                         tags[first + t, i] = weight * beta[i]
+                        weight *= weights[b]
                         row = scaled_edges[i]
                         for j in range(n_tags):
                             row[j] += weight * ahead[j]
         for k in range(n_tags):
-            starts[k] += tags[first, k]
-            ends[k] += tags[last, k]
+            starts[k] += weights[b] * tags[first, k]
+            ends[k] += weights[b] * tags[last, k]
     for i in range(n_tags):
         for j in range(n_tags):
             edges[i, j] += scaled_edges[i, j] * exp_transitions[i, j]
 
 
 @njit(cache=True, nogil=True)
-def _log_marginals(emissions, transitions, start, end, tags, edges):  # type: ignore[no-untyped-def]
+def _log_marginals(  # type: ignore[no-untyped-def]
+    emissions, transitions, start, end, weight, tags, edges
+):
     """Marginals of one sequence in log space; returns log Z."""
     length, n_tags = emissions.shape
     alpha = np.empty((length, n_tags))
@@ -280,18 +291,22 @@ def _log_marginals(emissions, transitions, start, end, tags, edges):  # type: ig
         for j in range(n_tags):
             tags[t, j] = np.exp(alpha[t, j] + beta[t, j] - log_z)
     for t in range(1, length):
-        _add_edges(alpha[t - 1], transitions, emissions[t], beta[t], log_z, edges)
+        _add_edges(
+            alpha[t - 1], transitions, emissions[t], beta[t], log_z, weight, edges
+        )
     return log_z
 
 
 @njit(cache=True, nogil=True)
-def _add_edges(alpha, transitions, emissions, beta, log_z, edges):  # type: ignore[no-untyped-def]
+def _add_edges(  # type: ignore[no-untyped-def]
+    alpha, transitions, emissions, beta, log_z, weight, edges
+):
     """Add the joint probability of the tags of one token and the one before it."""
     n_tags = alpha.shape[0]
     for i in range(n_tags):
         if alpha[i] != -np.inf:
             for j in range(n_tags):
-                edges[i, j] += np.exp(
+                edges[i, j] += weight * np.exp(
                     alpha[i] + transitions[i, j] + emissions[j] + beta[j] - log_z
                 )
 
@@ -325,6 +340,7 @@ def edge_marginals(  # type: ignore[no-untyped-def]
                     sequence[t],
                     beta[t],
                     log_z,
+                    1.0,
                     edges[targets[m]],
                 )
             m += 1

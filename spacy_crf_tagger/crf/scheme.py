@@ -121,6 +121,19 @@ class TagScheme:
         """
         return np.isin(self.tag_positions, ["B", "L", "U"])
 
+    @cached_property
+    def inner_steps(self) -> NDArray[np.int64]:
+        """RETURNS (NDArray[int]): Pairs of tags that follow each other inside an
+        entity, [L * 4, 2]: for each label in turn B→I, B→L, I→I, I→L. Under BIO B→I
+        and I→I only, [L * 2, 2].
+        """
+        steps = [(0, 1), (0, 2), (1, 1), (1, 2)]
+        if self.name == "bio":
+            steps = [(0, 1), (1, 1)]
+        first = 1 + np.arange(len(self.labels)) * len(self.positions)
+        pairs: NDArray[np.int64] = first[:, None, None] + np.array(steps)
+        return pairs.reshape(-1, 2)
+
     def tag_of(
         self,
         label: NDArray[np.int64],
@@ -139,6 +152,10 @@ class TagScheme:
         else:
             offset = np.where(first, np.where(last, 3, 0), np.where(last, 2, 1))
         return 1 + label * len(self.positions) + offset
+
+    def inside_tag(self, label: int) -> int:
+        """RETURNS (int): The tag that goes on within an entity of a label."""
+        return 2 + label * len(self.positions)
 
     def encode(
         self, spans: Iterable[Tuple[int, int, int]], length: int

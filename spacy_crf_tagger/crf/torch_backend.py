@@ -3,13 +3,25 @@ the CPU where Numba is missing. All sequences take a step together; those that h
 ended drop out, so that padding is neither stored nor computed.
 """
 
-from typing import Any, Callable, Iterator, List, Sequence, Tuple, cast
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from .lattice import Array, Lattice, Lengths, Marginals, ViterbiPaths, offsets_of
+from . import torch_paths
+from .lattice import (
+    Array,
+    Expectation,
+    Lattice,
+    Lengths,
+    Marginals,
+    Potentials,
+    TagPosterior,
+    ViterbiPaths,
+    offsets_of,
+)
 
 # Largest number of (sequence, tag, tag) cells that a step holds at once.
 _MAX_CELLS = 2**24
@@ -22,24 +34,31 @@ def log_partition(lattice: Lattice) -> Array:
         return scores.convert(scores.log_z(_forward(scores)))
 
 
-def forward_backward(lattice: Lattice) -> Marginals:
+def forward_backward(lattice: Lattice, weights: Optional[Array] = None) -> Marginals:
     """Compute log Z and marginals; see `inference.forward_backward`."""
     scores = _Scores(lattice)
     with torch.no_grad():
         alpha = _forward(scores)  # [N, K]
         log_z = scores.log_z(alpha)  # [B]
         beta = _backward(scores)  # [N, K]
-        # An impossible sequence has alpha + beta of -inf everywhere; subtracting
-        # zero instead of its log Z keeps NaN out.
-        norm = torch.where(log_z == -torch.inf, 0.0, log_z)
-        by_token = norm.repeat_interleave(scores.lengths_tensor)
-        tags = torch.exp(alpha + beta - by_token[:, None])  # [N, K]
+        tags = scores.probabilities(alpha + beta, log_z)  # [N, K]
+        ahead = scores.emissions + beta - scores.by_token(log_z)  # [N, K]
+        if weights is None:
+            weights = torch.ones_like(log_z)
+        by_sequence = torch.as_tensor(weights, device=alpha.device).double()
+        by_token = by_sequence.repeat_interleave(scores.lengths_tensor)[:, None]
+        nothing = torch.zeros_like(by_token)
         edges = torch.zeros_like(scores.transitions)
-        ahead = scores.emissions + beta - by_token[:, None]  # [N, K]
         for previous, current in scores.steps():
-            edges += _sum_edges(alpha[previous], scores.transitions, ahead[current])
-        starts = tags[scores.first_rows].sum(0)
-        ends = tags[scores.last_rows].sum(0)
+            edges += _sum_edges(
+                alpha[previous],
+                scores.transitions,
+                ahead[current],
+                by_token[previous],
+                nothing[current],
+            )
+        starts = (tags * by_token)[scores.first_rows].sum(0)
+        ends = (tags * by_token)[scores.last_rows].sum(0)
     convert = scores.convert
     tags = tags.to(scores.dtype)
     return Marginals(*map(convert, (log_z, tags, edges, starts, ends)))
@@ -52,10 +71,8 @@ def edge_marginals(lattice: Lattice, tokens: Sequence[int]) -> Array:
     scores = _Scores(lattice)
     with torch.no_grad():
         alpha = _forward(scores)
-        log_z = scores.log_z(alpha)
-        norm = torch.where(log_z == -torch.inf, 0.0, log_z)
-        by_token = norm.repeat_interleave(scores.lengths_tensor)
-        ahead = scores.emissions + _backward(scores) - by_token[:, None]  # [N, K]
+        by_token = scores.by_token(scores.log_z(alpha))
+        ahead = scores.emissions + _backward(scores) - by_token  # [N, K]
         rows = torch.as_tensor(np.asarray(tokens, dtype=np.int64), device=alpha.device)
         edges = torch.exp(
             alpha[rows - 1][:, :, None] + scores.transitions + ahead[rows][:, None, :]
@@ -84,6 +101,88 @@ def viterbi(lattice: Lattice) -> ViterbiPaths:
         )
         path_scores[scores.occupied] = closing
     return ViterbiPaths(scores.convert(tags), scores.convert(path_scores))
+
+
+def tag_posterior(lattice: Lattice, pairs: NDArray[np.int64]) -> TagPosterior:
+    """Compute tag marginals and conditionals; see `posterior.tag_posterior`."""
+    scores = _Scores(lattice)
+    with torch.no_grad():
+        alpha = _forward(scores)
+        beta = _backward(scores)
+        tags = scores.probabilities(alpha + beta, scores.log_z(alpha))  # [N, K]
+        index = torch.as_tensor(pairs, device=alpha.device)
+        first, second = index[:, 0], index[:, 1]
+        conditionals = torch.zeros(
+            (len(alpha), len(pairs)), dtype=alpha.dtype, device=alpha.device
+        )
+        ahead = scores.emissions[1:] + beta[1:]
+        steps = scores.transitions[first, second] + ahead[:, second]
+        possible = tags[:-1, first] > 0
+        conditionals[1:] = torch.where(
+            possible, torch.exp(steps - beta[:-1, first]), 0.0
+        )
+        conditionals[scores.first_rows] = 0.0
+    return TagPosterior(scores.convert(tags), scores.convert(conditionals))
+
+
+def expected_weight(lattice: Lattice, weights: NDArray[np.float64]) -> Expectation:
+    """Compute an expectation and its gradients; see `posterior.expected_weight`."""
+    scores = _Scores(lattice)
+    device = scores.emissions.device
+    own = torch.as_tensor(weights, dtype=torch.float64, device=device)  # [K]
+    with torch.no_grad():
+        alpha = _forward(scores)
+        beta = _backward(scores)
+        log_z = scores.log_z(alpha)
+        tags = scores.probabilities(alpha + beta, log_z)  # [N, K]
+        before = own.repeat(len(alpha), 1)  # expected weight up to the token, by tag
+        after = torch.zeros_like(before)  # the same beyond the token
+        ahead = scores.emissions + beta
+        steps = list(scores.steps())
+        forward, backward = scores.transitions, scores.transitions.T.contiguous()
+        for previous, current in steps:
+            before[current] += _average(alpha[previous], forward, before[previous])
+        for previous, current in reversed(steps):
+            after[previous] = _average(ahead[current], backward, own + after[current])
+        totals = before + after
+        values = torch.zeros(len(log_z), dtype=alpha.dtype, device=device)
+        at_start = (tags * totals)[scores.first_rows].sum(1)
+        values[scores.occupied] = at_start
+        expected = values.repeat_interleave(scores.lengths_tensor)[:, None]
+        gradient = tags * (totals - expected)
+        ahead -= scores.by_token(log_z)
+        edges = torch.zeros_like(scores.transitions)
+        for previous, current in steps:
+            edges += _sum_edges(
+                alpha[previous],
+                scores.transitions,
+                ahead[current],
+                before[previous] - expected[previous],
+                own + after[current],
+            )
+        starts = gradient[scores.first_rows].sum(0)
+        ends = gradient[scores.last_rows].sum(0)
+    gradients = [gradient.to(scores.dtype), edges, starts, ends]
+    return Expectation(
+        scores.convert(values),
+        Potentials._make([*map(scores.convert, gradients), lattice.lengths]),
+    )
+
+
+def k_best(lattice: Lattice, k: int) -> Tuple[Array, Array]:
+    """Find the k best paths; see `paths.k_best`."""
+    scores = _Scores(lattice)
+    with torch.no_grad():
+        tags, path_scores = torch_paths.k_best(scores, k)
+    return scores.convert(tags), scores.convert(path_scores)
+
+
+def sample(lattice: Lattice, uniforms: NDArray[np.float64]) -> Array:
+    """Draw paths; see `paths.sample`."""
+    scores = _Scores(lattice)
+    numbers = torch.as_tensor(uniforms, device=scores.emissions.device)
+    with torch.no_grad():
+        return scores.convert(torch_paths.sample(scores, _forward(scores), numbers))
 
 
 class _Scores:
@@ -116,6 +215,15 @@ class _Scores:
             torch.as_tensor(self._by_length, device=device)
         ]
 
+    def rows_by_step(self) -> List[Tensor]:
+        """RETURNS (List[Tensor]): For each time step, the rows of the tokens at it, of
+        the sequences that reach it, the longest first.
+        """
+        return [
+            self._longest_first_rows[:n_active] + time
+            for time, n_active in enumerate(self._active)
+        ]
+
     def steps(self) -> Iterator[Tuple[Tensor, Tensor]]:
         """YIELDS (Tuple[Tensor, Tensor]): For each time step but the first, the rows
         of the tokens before and at it, of the sequences that reach it.
@@ -129,6 +237,18 @@ class _Scores:
         log_z = torch.zeros(len(self.lengths), dtype=alpha.dtype, device=alpha.device)
         log_z[self.occupied] = torch.logsumexp(alpha[self.last_rows] + self.end, dim=1)
         return log_z
+
+    def by_token(self, log_z: Tensor) -> Tensor:
+        """RETURNS (Tensor): The log Z of each token's sequence, [N, 1]; zero instead
+        of `-inf`: an impossible sequence has scores of `-inf` everywhere, and their
+        difference would be NaN.
+        """
+        norm = torch.where(log_z == -torch.inf, 0.0, log_z)
+        return norm.repeat_interleave(self.lengths_tensor)[:, None]
+
+    def probabilities(self, log_scores: Tensor, log_z: Tensor) -> Tensor:
+        """RETURNS (Tensor): exp(log score - log Z) of each token's sequence, [N, K]."""
+        return torch.exp(log_scores - self.by_token(log_z))
 
     def convert(self, result: Tensor) -> Array:
         """RETURNS (Array): The result as the kind of array that the lattice has."""
@@ -196,15 +316,37 @@ def _max_product(vectors: Tensor, matrix: Tensor) -> Tuple[Tensor, Tensor]:
     )
 
 
-def _sum_edges(before: Tensor, transitions: Tensor, ahead: Tensor) -> Tensor:
-    """RETURNS (Tensor): Sum of the joint probabilities of all sequences, [K, K]."""
-    parts = _chunked(
-        lambda rows, following: torch.exp(
-            rows[:, :, None] + transitions + following[:, None, :]
-        ).sum(0),
-        before,
-        ahead,
-    )
+def _average(vectors: Tensor, matrix: Tensor, values: Tensor) -> Tensor:
+    """RETURNS (Tensor): Average over i of values[n, i], weighted by the share of
+    exp(vectors[n, i] + matrix[i, j]) in its sum over i, [n, K]; zero without any.
+    """
+
+    def average(rows: Tensor, rows_values: Tensor) -> Tensor:
+        scores = rows[:, :, None] + matrix
+        shares = torch.nan_to_num(torch.softmax(scores, dim=1))
+        return (shares * rows_values[:, :, None]).sum(1)
+
+    return torch.cat(_chunked(average, vectors, values))
+
+
+def _sum_edges(
+    before: Tensor,
+    transitions: Tensor,
+    ahead: Tensor,
+    value_before: Tensor,
+    value_ahead: Tensor,
+) -> Tensor:
+    """RETURNS (Tensor): Sum of the joint probabilities of all sequences, each times the
+    sum of its two values ([n, K] or [n, 1]), [K, K].
+    """
+
+    def total(
+        rows: Tensor, following: Tensor, value: Tensor, following_value: Tensor
+    ) -> Tensor:
+        joint = torch.exp(rows[:, :, None] + transitions + following[:, None, :])
+        return (joint * (value[:, :, None] + following_value[:, None, :])).sum(0)
+
+    parts = _chunked(total, before, ahead, value_before, value_ahead)
     return torch.stack(parts).sum(0)
 
 

@@ -1,0 +1,164 @@
+"""What is known *not* to be: the cost of spans that are no entities."""
+
+from dataclasses import replace
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .inference import Backend, forward_backward, log_partition, require_possible
+from .lattice import (
+    Lattice,
+    Lengths,
+    Potentials,
+    add_rows,
+    offsets_of,
+    to_numpy,
+    zeros_like,
+)
+from .scheme import TagScheme
+
+# Rows of the lattices that are held at once.
+_MAX_ROWS = 2**17
+
+
+class NegativeSpan(NamedTuple):
+    """A span that is no entity of some labels.
+
+    start (int): First token, counted over the batch.
+    end (int): Token after the last, in the same sequence.
+    labels (Tuple[int, ...]): Indices of the labels.
+    """
+
+    start: int
+    end: int
+    labels: Tuple[int, ...]
+
+
+def negative_span_loss(
+    free: Lattice,
+    spans: Sequence[NegativeSpan],
+    scheme: TagScheme,
+    backend: Optional[Backend] = None,
+) -> Tuple[NDArray[np.float64], Potentials]:
+    """Compute −log(1 − P(span is an entity of one of its labels)) for each span.
+
+    The paths without the span are split by the token at which they leave it, into
+    restrictions of the lattice that have no path in common. So nothing is subtracted
+    that could cancel out, and the gradient does not vanish where the span is certain.
+
+    free (Lattice): All valid paths.
+    spans (Sequence[NegativeSpan]): The spans.
+    scheme (TagScheme): The tags.
+    backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
+    RETURNS (Tuple[NDArray[float], Potentials]): The loss of each span, [S], in nats,
+        and the gradients of their sum.
+    RAISES (ValueError): If every path has the span.
+    """
+    losses = np.zeros(len(spans))
+    scores = (free.emissions, free.transitions, free.start, free.end)
+    zeros = [zeros_like(each, each.shape) for each in scores]
+    gradients = Potentials._make([*zeros, free.lengths])
+    for chunk in _chunks(spans, free.lengths):
+        copies = _Copies(free, spans[chunk], scheme)
+        losses[chunk], gradients = copies.add_loss(gradients, backend)
+    return losses, gradients
+
+
+class _Copies:
+    """For each span its sequence as it is, followed by its restrictions."""
+
+    def __init__(
+        self, free: Lattice, spans: Sequence[NegativeSpan], scheme: TagScheme
+    ) -> None:
+        offsets = offsets_of(free.lengths)
+        rows: List[NDArray[np.int64]] = []
+        masks: List[NDArray[np.bool_]] = []
+        self.first_copies: List[int] = []  # the unrestricted copy of each span
+        for span in spans:
+            sequence = int(np.searchsorted(offsets, span.start, side="right")) - 1
+            first, end = int(offsets[sequence]), int(offsets[sequence + 1])
+            self.first_copies.append(len(rows))
+            everything = np.ones((end - first, free.n_tags), dtype=bool)
+            masks.append(everything)
+            for token, allowed in _deviations(span, scheme, end):
+                mask = everything.copy()
+                mask[token - first : token - first + len(allowed)] = allowed
+                masks.append(mask)
+            rows += [np.arange(first, end)] * (len(masks) - len(rows))
+        self.rows = np.concatenate(rows)
+        copied = replace(
+            free,
+            emissions=free.emissions[self.rows],
+            lengths=np.array([len(each) for each in rows], dtype=np.int64),
+        )
+        self.lattice = copied.restrict(np.concatenate(masks))
+
+    def add_loss(
+        self, gradients: Potentials, backend: Optional[Backend]
+    ) -> Tuple[NDArray[np.float64], Potentials]:
+        """RETURNS (Tuple[NDArray[float], Potentials]): The losses, and the gradients
+        with those of their sum added.
+        """
+        log_z = to_numpy(log_partition(self.lattice, backend))  # [C]
+        first = np.array(self.first_copies)
+        n_restricted = np.diff([*first, len(log_z)]) - 1
+        restricted = np.delete(log_z, first)
+        log_without = np.logaddexp.reduceat(restricted, offsets_of(n_restricted)[:-1])
+        require_possible(log_without)
+        weights = np.ones(len(log_z))
+        weights[np.setdiff1d(np.arange(len(log_z)), first)] = -np.exp(
+            restricted - np.repeat(log_without, n_restricted)
+        )
+        marginals = forward_backward(self.lattice, backend, weights)
+        by_row = np.repeat(weights, self.lattice.lengths)[:, None]
+        emissions = add_rows(gradients.emissions, self.rows, marginals.tags, by_row)
+        sums = (marginals.transitions, marginals.start, marginals.end)
+        totals = [a + b for a, b in zip(gradients[1:4], sums, strict=True)]
+        summed = Potentials._make([emissions, *totals, gradients.lengths])
+        return log_z[first] - log_without, summed
+
+
+def _deviations(
+    span: NegativeSpan, scheme: TagScheme, end: int
+) -> Iterator[Tuple[int, NDArray[np.bool_]]]:
+    """Split the paths of a sequence that do not have a span by where they leave it.
+
+    span (NegativeSpan): The span.
+    scheme (TagScheme): The tags.
+    end (int): Where its sequence ends.
+    YIELDS (Tuple[int, NDArray[bool]]): A token, and what is allowed from there on,
+        [tokens, K].
+    """
+    length = span.end - span.start
+    paths = [scheme.encode([(0, length, label)], length) for label in span.labels]
+    elsewhere = np.ones((1, scheme.n_tags), dtype=bool)
+    elsewhere[0, [path[0] for path in paths]] = False
+    yield span.start, elsewhere
+    for path, label in zip(paths, span.labels, strict=True):
+        inside = np.zeros((length + 1, scheme.n_tags), dtype=bool)
+        inside[np.arange(length), path] = True
+        for n_agreeing in range(1, length):
+            leaving = inside[: n_agreeing + 1].copy()
+            leaving[-1] = ~leaving[-1]
+            yield span.start, leaving
+        if scheme.name == "bio" and span.end < end:
+            # The end of an entity is not marked: it may go on.
+            inside[-1, scheme.inside_tag(label)] = True
+            yield span.start, inside
+
+
+def _chunks(spans: Sequence[NegativeSpan], lengths: Lengths) -> Iterator[slice]:
+    """Group spans so that the rows of their copies fit into memory."""
+    offsets = offsets_of(lengths)
+    first = n_rows = 0
+    for n, span in enumerate(spans):
+        sequence = int(np.searchsorted(offsets, span.start, side="right")) - 1
+        copies = 2 + (span.end - span.start) * len(span.labels)
+        rows = copies * int(lengths[sequence])
+        if n > first and n_rows + rows > _MAX_ROWS:
+            yield slice(first, n)
+            first, n_rows = n, 0
+        n_rows += rows
+    if spans:
+        yield slice(first, len(spans))

@@ -1,0 +1,76 @@
+"""Several paths of each sequence of a lattice: the best ones, or random ones."""
+
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from .inference import Backend, backend_for, require_possible
+from .lattice import Array, Lattice
+
+# Random numbers that are held at a time.
+_MAX_NUMBERS = 2**22
+
+
+class KBestPaths(NamedTuple):
+    """The best paths of each sequence. Row r has the path of rank r of all sequences.
+
+    tags (Array): The tags of the paths, end to end, [k, N]; -1 where a sequence has
+        no path of that rank.
+    scores (Array): The score of each path, [k, B], in falling order; `-inf` where a
+        sequence has no path of that rank.
+    """
+
+    tags: Array
+    scores: Array
+
+
+def k_best(lattice: Lattice, k: int, backend: Optional[Backend] = None) -> KBestPaths:
+    """Find the k paths with the highest scores, by the Viterbi algorithm with a list
+    of k paths for each state (the parallel list Viterbi algorithm of Seshadri and
+    Sundberg 1994). An empty sequence has one path, whose score is zero.
+
+    lattice (Lattice): The lattice.
+    k (int): How many paths, at least 1; a sequence may have fewer.
+    backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
+    RETURNS (KBestPaths): The paths, of which no two are equal. The first is that of
+        `viterbi`; of paths with equal scores, the one with the lower tag numbers,
+        read from the end, comes first.
+    RAISES (ValueError): If k is less than 1, or every path of a sequence is forbidden.
+    """
+    if k < 1:
+        raise ValueError(f"The number of best paths must be at least 1, not {k}.")
+    paths = KBestPaths(*(backend or backend_for(lattice)).k_best(lattice, k))
+    require_possible(paths.scores[0])
+    return paths
+
+
+def sample(
+    lattice: Lattice, n: int, seed: int, backend: Optional[Backend] = None
+) -> Array:
+    """Draw paths with their probabilities, by forward filtering and backward sampling
+    (Chib 1996, Scott 2002). The first paths of a seed do not depend on how many are
+    drawn, and all backends draw the same, up to the rounding of probabilities.
+
+    lattice (Lattice): The lattice.
+    n (int): How many paths to draw for each sequence, at least 1.
+    seed (int): Seed of NumPy's random numbers.
+    backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
+    RETURNS (Array): The tags of independent paths, end to end, [n, N].
+    RAISES (ValueError): If n is less than 1, or every path of a sequence is forbidden.
+    """
+    if n < 1:
+        raise ValueError(f"The number of paths to draw must be at least 1, not {n}.")
+    backend = backend or backend_for(lattice)
+    require_possible(backend.log_partition(lattice))
+    rng = np.random.default_rng(seed)
+    n_tokens = len(lattice.emissions)
+    size = max(1, _MAX_NUMBERS // max(1, n_tokens))
+    chunks = [
+        backend.sample(lattice, rng.random((min(size, n - first), n_tokens)))
+        for first in range(0, n, size)
+    ]
+    if isinstance(chunks[0], np.ndarray):
+        return np.concatenate(chunks)
+    import torch
+
+    return torch.cat(chunks)

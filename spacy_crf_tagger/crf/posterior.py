@@ -1,0 +1,43 @@
+"""Questions beyond plain marginals: conditionals of neighbouring tags, expectations."""
+
+from typing import Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .inference import Backend, backend_for
+from .lattice import Expectation, Lattice, TagPosterior
+
+
+def tag_posterior(
+    lattice: Lattice, pairs: NDArray[np.int64], backend: Optional[Backend] = None
+) -> TagPosterior:
+    """Compute tag marginals, and the probability of one tag given the one before it:
+    a CRF's posterior is a Markov chain whose transitions differ from token to token
+    (Sutton and McCallum 2012, section 4.1).
+
+    lattice (Lattice): The lattice.
+    pairs (NDArray[int]): Pairs of tags to follow each other, [P, 2]. The whole would
+        be tokens × K × K.
+    backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
+    RETURNS (TagPosterior): The result; all zero where no path is allowed.
+    """
+    return (backend or backend_for(lattice)).tag_posterior(lattice, pairs)
+
+
+def expected_weight(
+    lattice: Lattice, weights: NDArray[np.float64], backend: Optional[Backend] = None
+) -> Expectation:
+    """Compute the expected sum of the weights of a path's tags, and its gradients,
+    which are the covariances of that sum and the tags; by forward-backward over pairs
+    of a probability and its weighted value (Li and Eisner 2009, "First- and
+    second-order expectation semirings").
+
+    lattice (Lattice): The lattice.
+    weights (NDArray[float]): The weight of each tag, [K]; a weight of 1 for some tags
+        counts their tokens.
+    backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
+    RETURNS (Expectation): The expectations and gradients; zero where no path is
+        allowed.
+    """
+    return (backend or backend_for(lattice)).expected_weight(lattice, weights)

@@ -1,0 +1,175 @@
+"""Probabilities of labelled spans, from the posterior of their tags."""
+
+from typing import List, NamedTuple, Optional, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .inference import Backend, require_possible
+from .lattice import Lattice, offsets_of, to_numpy
+from .posterior import tag_posterior
+from .scheme import OUTSIDE, TagScheme
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class ScoredSpans(NamedTuple):
+    """Spans with their probabilities.
+
+    start (NDArray[int]): First token of each span, counted over the batch, [S].
+    end (NDArray[int]): Token after the last of each span, [S].
+    label (NDArray[int]): Index of the label of each span, [S].
+    probability (NDArray[float]): Probability of each span with its label, [S].
+    """
+
+    start: Ints
+    end: Ints
+    label: Ints
+    probability: Floats
+
+    def take(self, numbers: Ints) -> "ScoredSpans":
+        """RETURNS (ScoredSpans): Some of the spans, in the order of their numbers."""
+        return ScoredSpans._make(column[numbers] for column in self)
+
+
+class SpanPosterior:
+    """The distribution over analyses, ready to be asked about labelled spans.
+
+    Under a tag scheme a span has exactly one path through its own tokens, so that its
+    probability is that of its first tag times one conditional a token (Culotta and
+    McCallum 2004, "Confidence estimation for information extraction").
+    """
+
+    def __init__(
+        self, lattice: Lattice, scheme: TagScheme, backend: Optional[Backend] = None
+    ) -> None:
+        """Run forward-backward once.
+
+        lattice (Lattice): The lattice of a ragged batch.
+        scheme (TagScheme): Its tags.
+        backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
+        """
+        self.scheme = scheme
+        self.offsets = offsets_of(lattice.lengths)
+        pairs = scheme.inner_steps
+        tags, conditionals = tag_posterior(lattice, pairs, backend)
+        # Probability of each tag at each token, [N, K].
+        self.tags: Floats = to_numpy(tags)
+        n_tokens, n_labels = len(self.tags), len(scheme.labels)
+        # By label and position, without O: [N, L, P].
+        shape = (n_tokens, n_labels, len(scheme.positions))
+        self._by_label = self.tags[:, 1:].reshape(shape)
+        # Probability of each of the scheme's inner steps at a token, given the tag it
+        # starts from, with an impossible token after the last: [N + 1, L, 4 or 2].
+        n_steps = len(pairs) // n_labels if n_labels else 0
+        self._steps = np.zeros((n_tokens + 1, n_labels, n_steps))
+        self._steps[:-1] = to_numpy(conditionals).reshape(n_tokens, n_labels, n_steps)
+
+    @property
+    def labels(self) -> Floats:
+        """RETURNS (NDArray[float]): Probability that each token lies in an entity of
+        each label, [N, L].
+        """
+        return cast(Floats, self._by_label.sum(2))
+
+    @property
+    def expected_numbers(self) -> Floats:
+        """RETURNS (NDArray[float]): Expected entities of each sequence, [B]."""
+        opening = self.scheme.constraints.start.copy()
+        opening[OUTSIDE] = False
+        by_token = np.concatenate([[0.0], np.cumsum(self.tags[:, opening].sum(1))])
+        return cast(Floats, np.diff(by_token[self.offsets]))
+
+    def require_possible(self) -> None:
+        """Check that every sequence has an allowed path.
+
+        RAISES (ValueError): If one has none; names the first such sequence.
+        """
+        occupied = np.diff(self.offsets) > 0
+        first_tokens = self.offsets[:-1][occupied]
+        totals = np.ones(len(occupied))
+        totals[occupied] = self.tags[first_tokens].sum(1)
+        require_possible(np.where(totals > 0, 0.0, -np.inf))
+
+    def probabilities(self, start: Ints, end: Ints, label: Ints) -> Floats:
+        """Compute the probability of spans, each in time linear in its length.
+
+        start (NDArray[int]): First token of each span, counted over the batch, [S].
+        end (NDArray[int]): Token after the last, in the same sequence, [S].
+        label (NDArray[int]): Index of the label of each span, [S].
+        RETURNS (NDArray[float]): The probability that exactly this span is an entity
+            of this label, [S].
+        """
+        length = end - start
+        if self.scheme.name == "biluo":
+            position = np.where(length == 1, _UNIT, _BEGIN)
+        else:
+            position = np.zeros_like(start)
+        result: Floats = self._by_label[start, label, position]
+        long = np.flatnonzero(length > 1)
+        if len(long):
+            result[long] *= self._inner(start[long], end[long], label[long])
+        if self.scheme.name == "bio":
+            # Nothing goes on at the first token of the next sequence.
+            inside = (length > 1).astype(np.int64)
+            result = result * (1.0 - self._steps[end, label, inside])
+        return np.minimum(result, 1.0)
+
+    def above(self, floor: float) -> ScoredSpans:
+        """Find all spans that are more probable than a floor. At no token more than
+        1 / floor of them can overlap, which bounds time and memory.
+
+        floor (float): The probability, above zero.
+        RETURNS (ScoredSpans): The spans, ordered by their start.
+        """
+        biluo = self.scheme.name == "biluo"
+        found: List[ScoredSpans] = []
+        if biluo:
+            start, label = np.nonzero(self._by_label[:, :, _UNIT] > floor)
+            probability = self._by_label[start, label, _UNIT]
+            found.append(ScoredSpans(start, start + 1, label, probability))
+        # Prefixes of entities, all of one length, that are probable enough.
+        start, label = np.nonzero(self._by_label[:, :, _BEGIN] > floor)
+        prefix = self._by_label[start, label, _BEGIN]
+        length = 1
+        while len(start):
+            token = start + length
+            inside = length > 1  # the tag before the token is I, not B
+            if biluo:
+                probability = prefix * self._steps[token, label, 2 * inside + 1]
+                found.append(ScoredSpans(start, token + 1, label, probability))
+            else:
+                probability = prefix * (1.0 - self._steps[token, label, int(inside)])
+                found.append(ScoredSpans(start, token, label, probability))
+            prefix = prefix * self._steps[token, label, (1 + biluo) * inside]
+            probable = prefix > floor
+            start, label, prefix = start[probable], label[probable], prefix[probable]
+            length += 1
+        if not found:
+            nothing = np.zeros(0, dtype=np.int64)
+            return ScoredSpans(nothing, nothing, nothing, np.zeros(0))
+        start, end, label = (
+            np.concatenate([spans[column] for spans in found]) for column in range(3)
+        )
+        probability = np.concatenate([spans.probability for spans in found])
+        probable = np.flatnonzero(probability > floor)
+        order = probable[np.argsort(start[probable], kind="stable")]
+        return ScoredSpans(start, end, label, probability).take(order)
+
+    def _inner(self, start: Ints, end: Ints, label: Ints) -> Floats:
+        """Product of the steps inside of spans of at least two tokens."""
+        lengths = end - start - 1
+        first = offsets_of(lengths)[:-1]
+        of_span = np.repeat(np.arange(len(start)), lengths)
+        step = np.arange(len(of_span)) - first[of_span]
+        token = start[of_span] + 1 + step
+        if self.scheme.name == "biluo":
+            kind = 2 * (step > 0) + (token == end[of_span] - 1)
+        else:
+            kind = (step > 0).astype(np.int64)
+        factors = self._steps[token, label[of_span], kind]
+        return cast(Floats, np.multiply.reduceat(factors, first))
+
+
+_BEGIN, _UNIT = 0, 3  # positions within a label's tags
