@@ -1,6 +1,6 @@
 """The factory of `crf_ner` and its defaults; every spaCy process imports this."""
 
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -8,6 +8,7 @@ from thinc.api import Config, Model
 
 from .component import CRFEntityRecognizer
 from .crf import Potentials
+from .settings import Settings
 
 DEFAULT_CONFIG = """
 [model]
@@ -31,14 +32,17 @@ rows = [5000, 1000, 2500, 2500]
 include_static_vectors = false
 """
 DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
+DEFAULT_SETTINGS = Settings().to_cfg()
+# Calibration finds it, and stores it with the weights.
+del DEFAULT_SETTINGS["temperature"]
 
 
 @Language.factory(
     "crf_ner",
-    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans"],
     default_config={
         "model": DEFAULT_MODEL,
-        "scheme": "biluo",
+        **DEFAULT_SETTINGS,
         "scorer": {"@scorers": "spacy.ner_scorer.v1"},
     },
     default_score_weights={
@@ -53,15 +57,54 @@ def make_crf_ner(
     name: str,
     model: Model[List[Doc], Potentials],
     scheme: str,
+    spans_key: Optional[str],
+    decoder: str,
+    threshold: Optional[float],
+    presets: str,
+    missing: str,
+    entity_ratio: float,
+    entity_ratio_margin: float,
+    entity_ratio_weight: float,
+    incorrect_spans_key: Optional[str],
+    label_weights: Dict[str, float],
     scorer: Optional[Callable[..., Any]],
 ) -> CRFEntityRecognizer:
-    """Create a `crf_ner` component.
+    """Create a `crf_ner` component. What the settings mean is said at `Settings`.
 
     nlp (Language): The pipeline.
     name (str): The name of the component in the pipeline.
     model (Model[List[Doc], Potentials]): The model that scores tags.
     scheme (str): The tag scheme, `"biluo"` or `"bio"`.
+    spans_key (Optional[str]): Where `doc.spans` holds predicted entities with scores.
+    decoder (str): `"viterbi"` or `"mbr"`.
+    threshold (Optional[float]): Least probability of an entity that is written.
+    presets (str): `"respect"` or `"ignore"` what is set already.
+    missing (str): What tokens without annotation are in training: `"latent"`,
+        `"outside"` or `"expected_entity_ratio"`.
+    entity_ratio (float): The expected share of tokens in entities.
+    entity_ratio_margin (float): How far the share may be off at no cost.
+    entity_ratio_weight (float): Weight of that cost.
+    incorrect_spans_key (Optional[str]): Where `doc.spans` of the annotation holds spans
+        that are no entities.
+    label_weights (Dict[str, float]): How many times as much mistakes count in training.
     scorer (Optional[Callable]): The scoring method.
     RETURNS (CRFEntityRecognizer): The component.
+    RAISES (ValueError): For a setting that is not allowed.
     """
-    return CRFEntityRecognizer(nlp.vocab, model, name, scheme=scheme, scorer=scorer)
+    return CRFEntityRecognizer(
+        nlp.vocab,
+        model,
+        name,
+        scorer=scorer,
+        scheme=scheme,
+        spans_key=spans_key,
+        decoder=decoder,
+        threshold=threshold,
+        presets=presets,
+        missing=missing,
+        entity_ratio=entity_ratio,
+        entity_ratio_margin=entity_ratio_margin,
+        entity_ratio_weight=entity_ratio_weight,
+        incorrect_spans_key=incorrect_spans_key,
+        label_weights=label_weights,
+    )

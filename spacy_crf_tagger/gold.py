@@ -5,11 +5,14 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tu
 import numpy as np
 from numpy.typing import NDArray
 from spacy.attrs import ENT_IOB, ENT_TYPE, IS_SPACE, ORTH, SENT_START
+from spacy.errors import Errors
 from spacy.strings import StringStore
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
+from .crf import NegativeSpan
 from .crf.scheme import OUTSIDE, TagScheme
+from .settings import Settings
 
 UNKNOWN = -1  # the tag of a token without annotation
 _MISSING, _INSIDE, _OUT, _BEGIN = 0, 1, 2, 3  # values of ENT_IOB
@@ -25,29 +28,37 @@ class Annotation(NamedTuple):
         missing, [N].
     new_labels (List[str]): Labels that the scheme does not have, sorted. Where there
         are any, the tags are of no use.
+    incorrect (List[NegativeSpan]): Spans that are known to be no entities.
     """
 
     tags: Tags
     new_labels: List[str]
+    incorrect: List[NegativeSpan]
 
 
-def annotated_tags(
-    examples: Sequence[Example], scheme: TagScheme, strings: StringStore
+def read_annotation(
+    examples: Sequence[Example],
+    scheme: TagScheme,
+    strings: StringStore,
+    settings: Settings,
 ) -> Annotation:
     """Read the entities of reference documents as tags of the predicted tokens, as
-    `Example.get_aligned_ner` does.
+    `Example.get_aligned_ner` does, and their incorrect spans.
 
     examples (Sequence[Example]): The examples.
     scheme (TagScheme): The tags.
     strings (StringStore): The names of labels.
-    RETURNS (Annotation): The tags.
-    RAISES (ValueError): For a label in the deprecated notation `!LABEL`.
+    settings (Settings): What missing annotation means, and where incorrect spans are.
+    RETURNS (Annotation): The annotation.
+    RAISES (ValueError): For a label in the deprecated notation `!LABEL`, or a span that
+        is annotated as an entity and as incorrect.
     """
+    fill_missing = settings.missing == "outside"
     label_ids = {strings.add(label): n for n, label in enumerate(scheme.labels)}
     parts: List[Tags] = []
     new: Set[str] = set()
     for example in examples:
-        iob, types = _entity_arrays(example)
+        iob, types = _entity_arrays(example, fill_missing)
         labels, unknown = _label_indices(types, label_ids)
         if unknown:
             # The annotation may have come with a vocab of its own.
@@ -61,7 +72,38 @@ def annotated_tags(
                 "no longer supported by spaCy."
             )
     tags = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
-    return Annotation(tags, new_labels)
+    incorrect: List[NegativeSpan] = []
+    if settings.incorrect_spans_key is not None:
+        incorrect = _incorrect_spans(examples, scheme, settings.incorrect_spans_key)
+    return Annotation(tags, new_labels, incorrect)
+
+
+def _incorrect_spans(
+    examples: Sequence[Example], scheme: TagScheme, key: str
+) -> List[NegativeSpan]:
+    """RETURNS (List[NegativeSpan]): The incorrect spans that fit the predicted tokens.
+    Those without a label are no entities of any; those of a label that there is not
+    have no probability to lose.
+    """
+    indices: Dict[str, Tuple[int, ...]] = {
+        label: (n,) for n, label in enumerate(scheme.labels)
+    }
+    indices[""] = tuple(range(len(scheme.labels)))
+    found: List[NegativeSpan] = []
+    first_token = 0
+    for example in examples:
+        group = example.y.spans.get(key, [])
+        right = {(ent.start_char, ent.end_char): ent.label_ for ent in example.y.ents}
+        for span in group:
+            offsets = (span.start_char, span.end_char)
+            if offsets in right and span.label_ in ("", right[offsets]):
+                raise ValueError(Errors.E868.format(span=(*offsets, right[offsets])))
+            labels = indices.get(span.label_, ())
+            for aligned in example.get_aligned_spans_y2x([span]) if labels else []:
+                start, end = first_token + aligned.start, first_token + aligned.end
+                found.append(NegativeSpan(start, end, labels))
+        first_token += len(example.x)
+    return found
 
 
 def known_mask(tags: Tags, n_tags: int) -> Mask:
@@ -80,13 +122,22 @@ def known_mask(tags: Tags, n_tags: int) -> Mask:
     return mask
 
 
-def preset_mask(docs: Iterable[Doc], scheme: TagScheme) -> Optional[Mask]:
+def preset_mask(
+    docs: Iterable[Doc],
+    scheme: TagScheme,
+    settings: Settings,
+    own_spans_key: Optional[str] = None,
+) -> Optional[Mask]:
     """Find out what is already decided about documents that are to be annotated:
-    entities and blocked tokens that are set stay as they are; no entity crosses a
-    sentence start that is set, or starts or ends on whitespace.
+    entities and blocked tokens that are set stay as they are, if they are to be
+    respected; no entity crosses a sentence start that is set, or starts or ends on
+    whitespace. Under BIO, which does not mark ends, none contains whitespace.
 
     docs (Iterable[Doc]): The documents.
     scheme (TagScheme): The tags.
+    settings (Settings): Whether to respect what is set.
+    own_spans_key (Optional[str]): Where `doc.spans` holds entities that do not count
+        as set, because the component has predicted them itself.
     RETURNS (Optional[NDArray[bool]]): The tags that are allowed at each token, [N, K],
         or None if nothing is restricted.
     """
@@ -96,6 +147,10 @@ def preset_mask(docs: Iterable[Doc], scheme: TagScheme) -> Optional[Mask]:
         [doc.to_array(columns) for doc in docs] or [np.zeros((0, 4), np.uint64)]
     )
     iob, types = attrs[:, 0].astype(np.int64), attrs[:, 1]
+    if settings.presets == "ignore":
+        iob[:] = _MISSING
+    if own_spans_key is not None:
+        _forget_own(docs, own_spans_key, iob, types)
     preset = (iob == _BEGIN) | (iob == _INSIDE)
     starts_sentence = attrs[:, 2] == 1
     # The first token of a document counts as one, and can continue nothing anyway.
@@ -107,6 +162,8 @@ def preset_mask(docs: Iterable[Doc], scheme: TagScheme) -> Optional[Mask]:
     mask = np.ones((len(attrs), scheme.n_tags), dtype=bool)
     mask[starts_sentence] &= ~scheme.continues
     mask[space] &= ~scheme.at_edge
+    if scheme.name == "bio":
+        mask[space] &= ~scheme.continues
     after_preset = np.zeros_like(preset)
     after_preset[1:] = preset[:-1] & (iob[1:] != _INSIDE)
     mask[after_preset] &= ~scheme.continues
@@ -121,19 +178,43 @@ def preset_mask(docs: Iterable[Doc], scheme: TagScheme) -> Optional[Mask]:
     return mask
 
 
-def preset_spans(doc: Doc) -> Tuple[List[Span], List[Span]]:
+def _forget_own(
+    docs: Iterable[Doc],
+    key: str,
+    iob: NDArray[np.int64],
+    types: NDArray[np.uint64],
+) -> None:
+    """Treat the entities of a batch that are in span groups as missing."""
+    first_token = 0
+    for doc in docs:
+        for span in doc.spans.get(key, []) if iob.any() else []:
+            start, end = first_token + span.start, first_token + span.end
+            begins = iob[start] == _BEGIN and (iob[start + 1 : end] == _INSIDE).all()
+            ends = span.end == len(doc) or iob[end] != _INSIDE
+            if begins and ends and (types[start:end] == span.label).all():
+                iob[start:end] = _MISSING
+        first_token += len(doc)
+
+
+def preset_spans(
+    doc: Doc, own_spans_key: Optional[str] = None
+) -> Tuple[List[Span], List[Span]]:
     """Read what earlier components have set.
 
     doc (Doc): The document.
+    own_spans_key (Optional[str]): Where `doc.spans` holds entities that do not count.
     RETURNS (Tuple[List[Span], List[Span]]): Its entities, and its blocked tokens.
     """
     arrays = doc.to_array([ENT_IOB, ENT_TYPE])
     blocked = np.flatnonzero((arrays[:, 0] == _BEGIN) & (arrays[:, 1] == 0))
-    return list(doc.ents), [doc[int(i) : int(i) + 1] for i in blocked]
+    group = doc.spans.get(own_spans_key, []) if own_spans_key else []
+    own = {(span.start, span.end, span.label) for span in group}
+    ents = [ent for ent in doc.ents if (ent.start, ent.end, ent.label) not in own]
+    return ents, [doc[int(i) : int(i) + 1] for i in blocked]
 
 
 def _entity_arrays(
-    example: Example,
+    example: Example, fill_missing: bool
 ) -> Tuple[NDArray[np.int64], NDArray[np.uint64]]:
     """RETURNS (Tuple): ENT_IOB and ENT_TYPE of the annotation, by predicted token."""
     x, y = example.x, example.y
@@ -144,14 +225,16 @@ def _entity_arrays(
         iob, types = theirs[:, 0].astype(np.int64), theirs[:, 1].copy()
         blocked = (iob == _BEGIN) & (types == 0)
         iob[blocked] = _MISSING
-        if iob.any() or blocked.any():
+        if fill_missing:
+            iob[iob == _MISSING] = _OUT
+        elif iob.any() or blocked.any():
             iob[(iob == _MISSING) & (ours[:, 1] == 1)] = _OUT
         return iob, types
-    return _aligned_entity_arrays(example)
+    return _aligned_entity_arrays(example, fill_missing)
 
 
 def _aligned_entity_arrays(
-    example: Example,
+    example: Example, fill_missing: bool
 ) -> Tuple[NDArray[np.int64], NDArray[np.uint64]]:
     codes = {"B": _BEGIN, "U": _BEGIN, "I": _INSIDE, "L": _INSIDE, "O": _OUT}
     iob = np.zeros(len(example.x), dtype=np.int64)
@@ -162,7 +245,17 @@ def _aligned_entity_arrays(
             position, _, label = tag.partition("-")
             iob[i] = codes[position]
             types[i] = strings.add(label) if label else 0
+        elif fill_missing and not _in_entity(example, i):
+            iob[i] = _OUT
     return iob, types
+
+
+def _in_entity(example: Example, token: int) -> bool:
+    """RETURNS (bool): Whether a predicted token lies in an annotated entity, though
+    perhaps one that does not fit the predicted tokens.
+    """
+    aligned = example.alignment.x2y[token]
+    return any(bool(example.y[int(i)].ent_type) for i in aligned)
 
 
 def _label_indices(

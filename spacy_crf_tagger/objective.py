@@ -1,100 +1,99 @@
-"""From the network's scores to lattices, and what the component asks of them."""
+"""Training objectives: from the network's scores and annotation to losses and
+gradients.
+"""
 
-from typing import Iterator, List, Sequence, Tuple
+from typing import Tuple, cast
 
 import numpy as np
-from spacy.tokens import Doc
-from thinc.util import get_array_module, is_cupy_array, xp2torch
+from thinc.util import get_array_module
 
 from .crf import (
     Lattice,
     Potentials,
     TagScheme,
     divergence,
+    expected_weight,
     negative_log_likelihood,
-    viterbi,
+    negative_span_loss,
 )
 from .crf.lattice import Array
 from .crf.scheme import OUTSIDE
-from .gold import Mask, Tags, known_mask, preset_mask
-
-# First token, token after the last, label index.
-LabelledSpan = Tuple[int, int, int]
-
-
-def best_analyses(
-    potentials: Potentials, scheme: TagScheme, docs: Sequence[Doc]
-) -> List[List[LabelledSpan]]:
-    """Find the best valid analysis of each document, given what is set already.
-
-    potentials (Potentials): The scores of the network.
-    scheme (TagScheme): The tags.
-    docs (Sequence[Doc]): The documents that were scored.
-    RETURNS (List[List[LabelledSpan]]): The entities of each document.
-    RAISES (ValueError): If a score is NaN.
-    """
-    potentials = _for_crf(potentials, scheme)
-    allowed = preset_mask(docs, scheme)
-    if allowed is not None:
-        _wall_in_dormant(allowed, potentials)
-    lattice = Lattice.build(potentials, scheme.constraints, allowed)
-    tags = viterbi(lattice).tags
-    if not isinstance(tags, np.ndarray):
-        tags = tags.cpu().numpy()
-    spans = scheme.decode(tags)
-    ends = np.cumsum(lattice.lengths)
-    doc_of_span = np.searchsorted(ends, spans.start, side="right")
-    first_token = (ends - lattice.lengths)[doc_of_span]
-    analyses: List[List[LabelledSpan]] = [[] for _ in docs]
-    for number, start, end, label in zip(
-        doc_of_span.tolist(),
-        (spans.start - first_token).tolist(),
-        (spans.end - first_token).tolist(),
-        spans.label.tolist(),
-        strict=True,
-    ):
-        # BIO has no tag for the end of an entity that whitespace could be denied.
-        while end - 1 > start and docs[number][end - 1].is_space:
-            end -= 1
-        analyses[number].append((start, end, label))
-    return analyses
-
-
-def group_by_tokens(docs: Sequence[Doc], max_tokens: int) -> Iterator[List[Doc]]:
-    """Group documents in their order.
-
-    docs (Sequence[Doc]): The documents.
-    max_tokens (int): Most tokens of a group, unless it is a single document.
-    YIELDS (List[Doc]): The groups.
-    """
-    group: List[Doc] = []
-    n_tokens = 0
-    for doc in docs:
-        if group and n_tokens + len(doc) > max_tokens:
-            yield group
-            group, n_tokens = [], 0
-        group.append(doc)
-        n_tokens += len(doc)
-    if group:
-        yield group
+from .gold import UNKNOWN, Annotation, Tags, known_mask
+from .scores import for_crf
+from .settings import Settings
 
 
 def annotation_loss(
-    tags: Tags, potentials: Potentials, scheme: TagScheme
+    annotation: Annotation,
+    potentials: Potentials,
+    scheme: TagScheme,
+    settings: Settings,
 ) -> Tuple[float, Potentials]:
-    """Compute the negative log-likelihood of annotation.
+    """Compute what the annotation of a batch costs: its negative log-likelihood, with
+    mistakes weighted by label; the negative log-probability that no incorrect span is
+    an entity; and how far the share of tokens in entities is from the expected one.
 
-    tags (NDArray[int]): The tag of each token, or `gold.UNKNOWN`, [N].
+    annotation (Annotation): The annotation.
     potentials (Potentials): The scores of the network.
     scheme (TagScheme): The tags.
+    settings (Settings): Weights of labels, and the expected share.
     RETURNS (Tuple[float, Potentials]): The loss in nats, summed over the documents,
         and the gradients of its mean over the documents.
-    RAISES (ValueError): If a score is NaN.
+    RAISES (ValueError): If a score is NaN, or annotation contradicts the tag scheme.
     """
     free = _training_lattice(potentials, scheme)
-    known = free.restrict(known_mask(tags, free.n_tags))
-    losses, gradients = negative_log_likelihood(free, known)
-    return float(losses.sum()), _mean_gradients(gradients, potentials)
+    known = free.restrict(known_mask(annotation.tags, free.n_tags))
+    augmented = _augmented(free, annotation.tags, scheme, settings)
+    losses, gradients = negative_log_likelihood(augmented, known)
+    loss = float(losses.sum())
+    if annotation.incorrect:
+        negative, more = negative_span_loss(free, annotation.incorrect, scheme)
+        loss += float(negative.sum())
+        gradients = _add(gradients, more, 1.0)
+    if settings.missing == "expected_entity_ratio":
+        excess, more = _entity_ratio_loss(free, settings)
+        # It is a cost of the batch: so much for each of its documents.
+        n_docs = len(potentials.lengths)
+        loss += n_docs * excess
+        gradients = _add(gradients, more, float(n_docs))
+    return loss, _mean_gradients(gradients, potentials)
+
+
+def _augmented(
+    free: Lattice, tags: Tags, scheme: TagScheme, settings: Settings
+) -> Lattice:
+    """Raise the scores of mistakes, so that a model must score the right tags higher by
+    a margin: softmax-margin (Gimpel and Smith 2010). Its cost of a path is the sum of
+    log weight of the annotated label over all tokens whose tag is wrong. The margin
+    stays in the model: probabilities of labels with large weights become too high.
+    """
+    if not settings.label_weights:
+        return free
+    names = ["O", *scheme.labels]
+    weights = [settings.label_weights.get(name, 1.0) for name in names]
+    by_tag = np.log(np.array(weights))[scheme.tag_labels + 1]  # [K]
+    known = np.flatnonzero(tags != UNKNOWN)
+    costs = np.zeros((len(tags), scheme.n_tags), dtype=np.float32)
+    costs[known] = by_tag[tags[known], None]
+    costs[known, tags[known]] = 0.0
+    return free.add_scores(costs)
+
+
+def _entity_ratio_loss(free: Lattice, settings: Settings) -> Tuple[float, Potentials]:
+    """Compute the expected entity ratio loss of Effland and Collins 2021 ("Partially
+    supervised named entity recognition via the expected entity ratio loss", TACL):
+    weight · max(0, |ratio − expected share of tokens in entities| − margin).
+
+    RETURNS (Tuple[float, Potentials]): The loss and its gradients.
+    """
+    in_entity = (np.arange(free.n_tags) != OUTSIDE).astype(np.float64)
+    counts, gradients = expected_weight(free, in_entity)
+    n_tokens = int(free.lengths.sum())
+    surplus = float(counts.sum()) / n_tokens - settings.entity_ratio
+    distance = abs(surplus) - settings.entity_ratio_margin
+    slope = settings.entity_ratio_weight * float(np.sign(surplus)) / n_tokens
+    loss = settings.entity_ratio_weight * max(0.0, distance)
+    return loss, _scaled(gradients, slope if distance > 0 else 0.0)
 
 
 def rehearsal_loss(
@@ -118,48 +117,29 @@ def rehearsal_loss(
 def _training_lattice(potentials: Potentials, scheme: TagScheme) -> Lattice:
     """Without transitions the tags are learned independently: all paths are free."""
     constraints = None if potentials.transitions is None else scheme.constraints
-    return Lattice.build(_for_crf(potentials, scheme), constraints)
-
-
-def _wall_in_dormant(allowed: Mask, potentials: Potentials) -> None:
-    """Let preset entities of a label that the network has not learned yet count as O,
-    like those of a label that it does not have.
-    """
-    if len(allowed):
-        dormant = potentials.emissions[0] == -np.inf  # at every token alike
-        if not isinstance(dormant, np.ndarray):
-            dormant = dormant.cpu().numpy()
-        impossible = ~(allowed & ~dormant).any(axis=1)
-        allowed[impossible, OUTSIDE] = True
-
-
-def _for_crf(potentials: Potentials, scheme: TagScheme) -> Potentials:
-    """On a GPU the scores stay there, as torch tensors over the same memory.
-
-    RAISES (ValueError): If the scores are not for the tags of the scheme.
-    """
-    n_tags = potentials.emissions.shape[1]
-    if n_tags != scheme.n_tags:
-        raise ValueError(
-            f"the model has {n_tags} tags, but the labels {list(scheme.labels)} take "
-            f"{scheme.n_tags}. Load labels and model from the same pipeline."
-        )
-    if not is_cupy_array(potentials.emissions):
-        return potentials
-    scores = [None if s is None else xp2torch(s) for s in potentials[:-1]]
-    return Potentials._make([*scores, potentials.lengths])
+    return Lattice.build(for_crf(potentials, scheme), constraints)
 
 
 def _mean_gradients(gradients: Potentials, potentials: Potentials) -> Potentials:
     """RETURNS (Potentials): Gradients of the mean over documents, for the scores that
     there are.
     """
-    n_docs = len(potentials.lengths)
-    scaled = [
-        None if score is None else gradient / n_docs
-        for score, gradient in zip(potentials[:-1], gradients[:-1], strict=True)
+    mean = _scaled(gradients, 1.0 / len(potentials.lengths))
+    present = [
+        None if score is None else gradient
+        for score, gradient in zip(potentials[:-1], mean[:-1], strict=True)
     ]
-    return Potentials._make([*scaled, potentials.lengths])
+    return Potentials._make([*present, potentials.lengths])
+
+
+def _scaled(gradients: Potentials, factor: float) -> Potentials:
+    scaled = [cast(Array, gradient) * factor for gradient in gradients[:-1]]
+    return Potentials._make([*scaled, gradients.lengths])
+
+
+def _add(gradients: Potentials, more: Potentials, factor: float) -> Potentials:
+    sums = [a + factor * b for a, b in zip(gradients[:-1], more[:-1], strict=True)]
+    return Potentials._make([*sums, gradients.lengths])
 
 
 def _with_tags(potentials: Potentials, n_tags: int) -> Potentials:

@@ -14,11 +14,12 @@ from spacy.training import Example
 from spacy_crf_tagger.crf import TagScheme
 from spacy_crf_tagger.gold import (
     UNKNOWN,
-    annotated_tags,
     known_mask,
     preset_mask,
     preset_spans,
+    read_annotation,
 )
+from spacy_crf_tagger.settings import Settings
 
 NLP = spacy.blank("en")
 LABELS = ["LARGE-ANIMAL", "PER"]
@@ -28,7 +29,7 @@ WORDS = ["Ada", "lives", "in", "New-York", "don't", "ﬁ", ".", "\n", "\n\n", "\
 
 
 def read(examples, scheme):
-    annotation = annotated_tags(examples, scheme, NLP.vocab.strings)
+    annotation = read_annotation(examples, scheme, NLP.vocab.strings, Settings())
     assert annotation.new_labels == []
     return [None if tag == UNKNOWN else scheme.tags[tag] for tag in annotation.tags]
 
@@ -164,7 +165,9 @@ def test_new_labels_are_reported_sorted(scheme, same_tokens):
     reference = annotated(NLP, words, spans)
     predicted = Doc(NLP.vocab, words=words if same_tokens else [*words, "\n"])
     example = Example(predicted, reference)
-    annotation = annotated_tags([example, example], scheme, NLP.vocab.strings)
+    annotation = read_annotation(
+        [example, example], scheme, NLP.vocab.strings, Settings()
+    )
     assert annotation.new_labels == ["ANT", "ZEBRA"]
 
 
@@ -174,7 +177,7 @@ def test_negative_notation_is_refused_as_such(same_tokens):
     words = ["a", "b"] if same_tokens else ["a", "b", "\n"]
     example = Example(Doc(NLP.vocab, words=words), reference)
     with pytest.raises(ValueError, match="!PER"):
-        annotated_tags([example], SCHEMES["biluo"], NLP.vocab.strings)
+        read_annotation([example], SCHEMES["biluo"], NLP.vocab.strings, Settings())
 
 
 def test_no_examples_and_empty_ones():
@@ -192,7 +195,7 @@ def test_known_mask_allows_one_tag_or_all():
 
 
 def allowed(docs, scheme):
-    mask = preset_mask(docs, scheme)
+    mask = preset_mask(docs, scheme, Settings())
     return [[scheme.tags[k] for k in np.flatnonzero(row)] for row in mask]
 
 
@@ -201,9 +204,9 @@ def test_nothing_is_decided_about_plain_documents(scheme):
     plain = NLP.make_doc("a b")
     outside = NLP.make_doc("a b")
     outside.set_ents([], default="outside")
-    assert preset_mask([plain, outside], scheme) is None
-    assert preset_mask([Doc(NLP.vocab)], scheme) is None
-    assert preset_mask([], scheme) is None
+    assert preset_mask([plain, outside], scheme, Settings()) is None
+    assert preset_mask([Doc(NLP.vocab)], scheme, Settings()) is None
+    assert preset_mask([], scheme, Settings()) is None
 
 
 def test_whitespace_and_sentence_starts_decide_by_scheme():
@@ -212,7 +215,8 @@ def test_whitespace_and_sentence_starts_decide_by_scheme():
     # What may start a document is for the scheme to say, not for the mask.
     assert allowed([doc], scheme)[1:] == [["O", "I-PER"], ["O", "B-PER", "U-PER"]]
     scheme = TagScheme(["PER"], "bio")
-    assert allowed([doc], scheme)[1:] == [["O", "I-PER"], ["O", "B-PER"]]
+    # BIO does not mark the end of an entity, which may not be whitespace.
+    assert allowed([doc], scheme)[1:] == [["O"], ["O", "B-PER"]]
 
 
 def test_presets_decide_about_themselves_and_what_follows():

@@ -12,16 +12,11 @@ from component_helpers import (
 )
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.vocab import Vocab
 
 from spacy_crf_tagger.crf import Potentials, TagScheme
-from spacy_crf_tagger.gold import UNKNOWN
-from spacy_crf_tagger.objective import (
-    annotation_loss,
-    best_analyses,
-    group_by_tokens,
-    rehearsal_loss,
-)
+from spacy_crf_tagger.gold import UNKNOWN, Annotation
+from spacy_crf_tagger.objective import annotation_loss, rehearsal_loss
+from spacy_crf_tagger.settings import Settings
 
 SCORES = ("emissions", "transitions", "start", "end")
 LENGTHS = np.array([4, 0, 1, 3])
@@ -50,6 +45,11 @@ def some_tags(scheme):
     return np.array([UNKNOWN, person, 0, UNKNOWN, UNKNOWN, place, 0, person])
 
 
+def loss_of_tags(tags, potentials, scheme, **settings):
+    annotation = Annotation(tags, [], settings.pop("incorrect", []))
+    return annotation_loss(annotation, potentials, scheme, Settings(**settings))
+
+
 def assert_gradients(loss_of, potentials, gradients):
     """Compare with finite differences of the mean loss, along random directions."""
     rng = np.random.default_rng(5)
@@ -74,11 +74,11 @@ def test_gradients_of_annotation_are_those_of_the_loss(scheme_name, output):
     scheme = TagScheme(["PERSON", "PLACE"], scheme_name)
     potentials = random_potentials(scheme.n_tags, output)
     tags = some_tags(scheme)
-    loss, gradients = annotation_loss(tags, potentials, scheme)
+    loss, gradients = loss_of_tags(tags, potentials, scheme)
     assert loss > 0
     assert gradients.emissions.shape == potentials.emissions.shape
     assert_gradients(
-        lambda moved: annotation_loss(tags, moved, scheme)[0], potentials, gradients
+        lambda moved: loss_of_tags(tags, moved, scheme)[0], potentials, gradients
     )
 
 
@@ -126,7 +126,7 @@ def test_without_annotation_there_is_no_loss(scheme_name, output):
     scheme = TagScheme(["PERSON"], scheme_name)
     potentials = random_potentials(scheme.n_tags, output)
     unknown = np.full(int(LENGTHS.sum()), UNKNOWN)
-    loss, gradients = annotation_loss(unknown, potentials, scheme)
+    loss, gradients = loss_of_tags(unknown, potentials, scheme)
     assert loss == 0.0
     for name in SCORES:
         gradient = getattr(gradients, name)
@@ -137,46 +137,13 @@ def test_softmax_learns_tokens_by_themselves():
     scheme = TagScheme(["PERSON"])
     potentials = random_potentials(scheme.n_tags, "softmax", lengths=np.array([3]))
     tags = np.array([0, UNKNOWN, 4])
-    loss, gradients = annotation_loss(tags, potentials, scheme)
+    loss, gradients = loss_of_tags(tags, potentials, scheme)
     exps = np.exp(potentials.emissions.astype("float64"))
     probabilities = exps / exps.sum(axis=1, keepdims=True)
     expected = -np.log(probabilities[0, 0]) - np.log(probabilities[2, 4])
     assert loss == pytest.approx(expected, rel=1e-5)
     assert not gradients.emissions[1].any()
     assert gradients.transitions is None
-
-
-@both_schemes
-@both_outputs
-def test_best_analyses_are_numbered_by_document(scheme_name, output):
-    scheme = TagScheme(["PERSON", "PLACE"], scheme_name)
-    potentials = random_potentials(scheme.n_tags, output)
-    potentials.emissions[:, 0] += 100.0
-    place = scheme.tags.index("U-PLACE" if scheme_name == "biluo" else "B-PLACE")
-    potentials.emissions[[0, 4, 7], place] += 200.0
-    analyses = best_analyses(potentials, scheme, docs_of_lengths(LENGTHS))
-    assert analyses == [[(0, 1, 1)], [], [(0, 1, 1)], [(2, 3, 1)]]
-
-
-def docs_of_lengths(lengths):
-    vocab = Vocab()
-    return [Doc(vocab, words=["word"] * int(length)) for length in lengths]
-
-
-@pytest.mark.parametrize(
-    ("lengths", "groups"),
-    [
-        ([], []),
-        ([0, 0], [[0, 0]]),
-        ([3, 3, 3], [[3], [3], [3]]),
-        ([2, 3, 0, 1, 9, 0, 5], [[2, 3, 0], [1], [9], [0, 5]]),
-    ],
-)
-def test_groups_keep_the_order_and_the_limit(lengths, groups):
-    docs = docs_of_lengths(lengths)
-    found = list(group_by_tokens(docs, 5))
-    assert [[len(doc) for doc in group] for group in found] == groups
-    assert [doc for group in found for doc in group] == docs
 
 
 @pytest.mark.parametrize("name", SCORES)
@@ -187,9 +154,7 @@ def test_broken_scores_are_refused(name, value):
     getattr(potentials, name).flat[2] = value
     tags = np.zeros(len(potentials.emissions), dtype=int)
     with pytest.raises(ValueError, match=f"{name}.*NaN"):
-        annotation_loss(tags, potentials, scheme)
-    with pytest.raises(ValueError, match=f"{name}.*NaN"):
-        best_analyses(potentials, scheme, docs_of_lengths(LENGTHS))
+        loss_of_tags(tags, potentials, scheme)
 
 
 def test_extreme_scores_give_finite_losses():
@@ -199,7 +164,7 @@ def test_extreme_scores_give_finite_losses():
         getattr(potentials, name)[...] *= 1e4
     tags = some_tags(TagScheme(["PERSON", "PERSON-2"])) % scheme.n_tags
     tags[:] = 0
-    loss, gradients = annotation_loss(tags, potentials, scheme)
+    loss, gradients = loss_of_tags(tags, potentials, scheme)
     assert np.isfinite(loss)
     assert all(np.isfinite(getattr(gradients, name)).all() for name in SCORES)
 

@@ -1,0 +1,69 @@
+"""Entities on documents: what is set already, beside what is predicted."""
+
+from typing import List, Optional, Sequence, Set, Tuple
+
+import numpy as np
+from spacy.tokens import Doc, Span, SpanGroup
+
+from .decoding import LabelledSpan, Prediction
+from .gold import preset_spans
+from .settings import Settings
+
+
+def write_prediction(
+    doc: Doc, prediction: Prediction, labels: Sequence[str], settings: Settings
+) -> None:
+    """Set the entities of a document, and its span group with scores.
+
+    doc (Doc): The document.
+    prediction (Prediction): The predicted entities.
+    labels (Sequence[str]): The labels that they are numbered by.
+    settings (Settings): Whether to respect what is set, and the name of the group.
+    """
+    presets, blocked = _presets(doc, settings)
+    taken = _tokens_of([*presets, *blocked])
+    free = [n for n, span in enumerate(prediction.spans) if span[0] not in taken]
+    predicted = [_to_span(doc, prediction.spans[n], labels) for n in free]
+    doc.set_ents([*presets, *predicted], blocked=blocked, default="outside")
+    if settings.spans_key is not None and prediction.scores is not None:
+        scores = prediction.scores[np.array(free, dtype=np.int64)]
+        doc.spans[settings.spans_key] = SpanGroup(
+            doc, name=settings.spans_key, spans=predicted, attrs={"scores": scores}
+        )
+
+
+def entities_of(
+    doc: Doc, spans: Sequence[LabelledSpan], labels: Sequence[str], settings: Settings
+) -> Tuple[Span, ...]:
+    """Put the entities of an analysis beside those that were set before it, in the
+    order of the text. The document does not change.
+
+    doc (Doc): The document.
+    spans (Sequence[LabelledSpan]): The entities of the analysis.
+    labels (Sequence[str]): The labels that they are numbered by.
+    settings (Settings): Whether to respect what is set, and where the component's own
+        earlier predictions are.
+    RETURNS (Tuple[Span, ...]): All entities.
+    """
+    presets, blocked = _presets(doc, settings, settings.spans_key)
+    taken = _tokens_of([*presets, *blocked])
+    free = [_to_span(doc, span, labels) for span in spans if span[0] not in taken]
+    return tuple(sorted([*presets, *free], key=lambda span: span.start))
+
+
+def _presets(
+    doc: Doc, settings: Settings, own_spans_key: Optional[str] = None
+) -> Tuple[List[Span], List[Span]]:
+    """RETURNS (Tuple[List[Span], List[Span]]): The entities and blocked tokens."""
+    if settings.presets == "ignore" or not len(doc):
+        return [], []
+    return preset_spans(doc, own_spans_key)
+
+
+def _tokens_of(spans: Sequence[Span]) -> Set[int]:
+    return {token for span in spans for token in range(span.start, span.end)}
+
+
+def _to_span(doc: Doc, span: LabelledSpan, labels: Sequence[str]) -> Span:
+    start, end, label = span
+    return Span(doc, start, end, label=labels[label])
