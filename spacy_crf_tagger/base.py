@@ -30,6 +30,7 @@ from .settings import Settings
 
 # Tokens that are predicted at once: bounds memory, whatever `nlp.pipe` passes.
 _MAX_TOKENS = 2**16
+_MAX_COPIED_TOKENS = 2**23
 
 Self = TypeVar("Self", bound="CRFPipe")
 
@@ -182,14 +183,20 @@ class CRFPipe(TrainablePipe):  # type: ignore[misc]
             message = f"Component '{self.name}': {doing}{error}"
             raise ValueError(message) from error
 
-    def _scored(
-        self, docs: Union[Doc, Iterable[Doc]]
+    def scored(
+        self, docs: Union[Doc, Iterable[Doc]], copies: int = 1
     ) -> Iterator[Tuple[List[Doc], Optional[Potentials]]]:
-        """YIELDS (Tuple[List[Doc], Optional[Potentials]]): Groups of documents in their
+        """Score documents in groups that fit into memory as often as they are copied.
+
+        docs (Union[Doc, Iterable[Doc]]): The documents, or one.
+        copies (int): How many analyses of each document are held at once.
+        YIELDS (Tuple[List[Doc], Optional[Potentials]]): Groups of documents in their
         order, with the scores of the model, or None for a group without tokens.
+        RAISES (ValueError): If the component is not initialised.
         """
         docs = [docs] if isinstance(docs, Doc) else list(docs)
-        for group in group_by_tokens(docs, _MAX_TOKENS):
+        max_tokens = min(_MAX_TOKENS, _MAX_COPIED_TOKENS // max(1, copies))
+        for group in group_by_tokens(docs, max_tokens):
             if not any(len(doc) for doc in group):
                 yield group, None
             elif not self._is_initialized:

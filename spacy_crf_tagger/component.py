@@ -66,6 +66,7 @@ class CRFEntityRecognizer(LatticeQueries):
         sample = [example.x for example in islice(get_examples(), 10)]
         for node in (self.model, self._tagger):
             node.set_dim("nO", scheme.n_tags, force=True)
+        self.cfg["temperature"] = 1.0  # that of earlier weights means nothing
         self.model.initialize(X=[doc for doc in sample if len(doc)] or sample)
 
     def predict(self, docs: Union[Doc, Iterable[Doc]]) -> List[Prediction]:
@@ -79,7 +80,7 @@ class CRFEntityRecognizer(LatticeQueries):
         settings = self.settings
         predictions: List[Prediction] = []
         with self._naming_errors():
-            for group, potentials in self._scored(docs):
+            for group, potentials in self.scored(docs):
                 if potentials is None:
                     nothing = Prediction([], np.zeros(0, dtype=np.float32))
                     predictions += [nothing] * len(group)

@@ -43,13 +43,15 @@ del DEFAULT_SETTINGS["temperature"]
     default_config={
         "model": DEFAULT_MODEL,
         **DEFAULT_SETTINGS,
-        "scorer": {"@scorers": "spacy.ner_scorer.v1"},
+        "scorer": {"@scorers": "spacy_crf_tagger.ner_scorer.v1"},
     },
     default_score_weights={
         "ents_f": 1.0,
         "ents_p": 0.0,
         "ents_r": 0.0,
         "ents_per_type": None,
+        "ents_ece": 0.0,
+        "ents_brier": 0.0,
     },
 )
 def make_crf_ner(

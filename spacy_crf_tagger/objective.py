@@ -50,7 +50,7 @@ def annotation_loss(
         negative, more = negative_span_loss(free, annotation.incorrect, scheme)
         loss += float(negative.sum())
         gradients = _add(gradients, more, 1.0)
-    if settings.missing == "expected_entity_ratio":
+    if settings.missing == "expected_entity_ratio" and len(annotation.tags):
         excess, more = _entity_ratio_loss(free, settings)
         # It is a cost of the batch: so much for each of its documents.
         n_docs = len(potentials.lengths)

@@ -122,7 +122,7 @@ class LatticeQueries(CRFPipe):
         """
         answers: List[List[Analysis]] = []
         with self._naming_errors():
-            for group, lattice in self._lattices(docs):
+            for group, lattice in self._lattices(docs, copies=k):
                 paths = k_best(lattice, k)
                 tags, scores = to_numpy(paths.tags), to_numpy(paths.scores)
                 log_z = to_numpy(log_partition(lattice))
@@ -153,7 +153,7 @@ class LatticeQueries(CRFPipe):
         """
         answers: List[List[Tuple[Span, ...]]] = []
         with self._naming_errors():
-            for group, lattice in self._lattices(docs):
+            for group, lattice in self._lattices(docs, copies=n):
                 drawn = [
                     self._entities(group, lattice, row)
                     for row in to_numpy(sample(lattice, n, seed))
@@ -162,13 +162,13 @@ class LatticeQueries(CRFPipe):
         return answers
 
     def _lattices(
-        self, docs: Union[Doc, Iterable[Doc]]
+        self, docs: Union[Doc, Iterable[Doc]], copies: int = 1
     ) -> Iterator[Tuple[List[Doc], Lattice]]:
         """YIELDS (Tuple[List[Doc], Lattice]): Groups of documents in their order, with
         all of their analyses.
         """
         settings = self.settings
-        for group, potentials in self._scored(docs):
+        for group, potentials in self.scored(docs, copies):
             if potentials is None:
                 width = self.scheme.n_tags
                 nothing = np.zeros((0, width), dtype=np.float32)

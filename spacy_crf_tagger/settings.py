@@ -34,8 +34,9 @@ class Settings:
     entity_ratio_weight (float): Weight of that cost.
     incorrect_spans_key (Optional[str]): Where `doc.spans` of the annotation holds spans
         that are no entities.
-    label_weights (Dict[str, float]): How many times as much a mistake counts in
-        training, by the label of the annotated token ("O" outside).
+    label_weights (Dict[str, float]): How many times its weight an analysis gets in
+        training for each token that it gets wrong, by the label of the annotated token
+        ("O" outside).
     temperature (float): What scores are divided by for probabilities.
     """
 

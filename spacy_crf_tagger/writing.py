@@ -3,6 +3,7 @@
 from typing import List, Optional, Sequence, Set, Tuple
 
 import numpy as np
+from numpy.typing import NDArray
 from spacy.tokens import Doc, Span, SpanGroup
 
 from .decoding import LabelledSpan, Prediction
@@ -13,7 +14,8 @@ from .settings import Settings
 def write_prediction(
     doc: Doc, prediction: Prediction, labels: Sequence[str], settings: Settings
 ) -> None:
-    """Set the entities of a document, and its span group with scores.
+    """Set the entities of a document, and its span group with scores. An entity that
+    was predicted before, and is now kept because it is set, keeps its score.
 
     doc (Doc): The document.
     prediction (Prediction): The predicted entities.
@@ -25,10 +27,13 @@ def write_prediction(
     free = [n for n, span in enumerate(prediction.spans) if span[0] not in taken]
     predicted = [_to_span(doc, prediction.spans[n], labels) for n in free]
     doc.set_ents([*presets, *predicted], blocked=blocked, default="outside")
-    if settings.spans_key is not None and prediction.scores is not None:
+    key = settings.spans_key
+    if key is not None and prediction.scores is not None:
         scores = prediction.scores[np.array(free, dtype=np.int64)]
-        doc.spans[settings.spans_key] = SpanGroup(
-            doc, name=settings.spans_key, spans=predicted, attrs={"scores": scores}
+        if presets and key in doc.spans:
+            predicted, scores = _with_earlier(doc, key, presets, predicted, scores)
+        doc.spans[key] = SpanGroup(
+            doc, name=key, spans=predicted, attrs={"scores": scores}
         )
 
 
@@ -49,6 +54,30 @@ def entities_of(
     taken = _tokens_of([*presets, *blocked])
     free = [_to_span(doc, span, labels) for span in spans if span[0] not in taken]
     return tuple(sorted([*presets, *free], key=lambda span: span.start))
+
+
+def _with_earlier(
+    doc: Doc,
+    key: str,
+    presets: Sequence[Span],
+    predicted: Sequence[Span],
+    scores: NDArray[np.float32],
+) -> Tuple[List[Span], NDArray[np.float32]]:
+    """Put entities of an earlier prediction that are still there beside the new ones,
+    in the order of the text.
+    """
+    kept = {(ent.start, ent.end, ent.label) for ent in presets}
+    group = doc.spans[key]
+    earlier = [
+        (span, score)
+        # Somebody else's group of this name may have no scores.
+        for span, score in zip(group, group.attrs.get("scores", ()), strict=False)
+        if (span.start, span.end, span.label) in kept
+    ]
+    both = [*earlier, *zip(predicted, scores, strict=True)]
+    both.sort(key=lambda scored: scored[0].start)
+    spans = [span for span, _ in both]
+    return spans, np.array([score for _, score in both], dtype=np.float32)
 
 
 def _presets(

@@ -6,18 +6,20 @@ import sys
 import typer
 from spacy.cli._util import app as spacy_app
 
+from .calibrate import calibrate_cli
 from .compare import compare_cli
 from .convert import convert_cli
 from .show import show_cli
 
 HELP = """Data, scores and predictions of entity recognisers: convert annotated text,
-compare evaluations and try pipelines.
+compare evaluations, calibrate probabilities and try pipelines.
 """
 
 app = typer.Typer(name="crf", help=HELP, no_args_is_help=True)
 app.command("convert")(convert_cli)
 app.command("compare")(compare_cli)
 app.command("show")(show_cli)
+app.command("calibrate")(calibrate_cli)
 # spaCy loads this module by its entry point, but takes from it only what is added here.
 spacy_app.add_typer(app)
 

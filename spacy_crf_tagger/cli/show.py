@@ -1,16 +1,14 @@
 """`spacy crf show`: the entities that a pipeline finds in given texts."""
 
-import importlib
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, List, Optional
 
-import spacy
 import typer
 from spacy.language import Language
 from spacy.tokens import Doc
 from wasabi import msg
+
+from .loading import load_pipeline
 
 
 def show_cli(
@@ -35,60 +33,49 @@ def show_cli(
         bool, typer.Option("--require", help="Fail if a text has no entity")
     ] = False,
 ) -> None:
-    """Print the entities that a pipeline finds in texts, with their labels and the
-    characters at which they start and end.
+    """Print the entities that a pipeline finds in texts, with their labels, the
+    characters at which they start and end, and their probabilities where a crf_ner has
+    given them some.
     """
-    nlp = _load(pipeline, path)
+    nlp = load_pipeline(pipeline, path)
+    keys = _spans_keys(nlp)
     docs = list(nlp.pipe(texts))
     for doc in docs:
-        _show(doc)
+        _show(doc, keys)
     without = [doc.text for doc in docs if not doc.ents]
     if require and without:
         msg.fail(f"No entity found in {len(without)} of {len(docs)} texts", exits=1)
 
 
-def load_package(name: str, path: Path) -> Language:
-    """Load a pipeline package from a directory that need not be on the path.
+def _spans_keys(nlp: Language) -> List[str]:
+    """RETURNS (List[str]): The span groups in which components keep scores."""
+    # No other command should wait for what comes with it.
+    from ..base import CRFPipe
 
-    name (str): The name of the package.
-    path (Path): The directory, which is put first on the path.
-    RETURNS (Language): The pipeline.
-    RAISES (ImportError): If there is no such package in the directory, whatever may be
-        installed elsewhere.
-    """
-    path = path.resolve()
-    sys.path.insert(0, str(path))
-    importlib.invalidate_caches()
-    spec = find_spec(name) if name.isidentifier() else None
-    if spec is None or spec.origin is None:
-        raise ImportError(f"There is no package {name} in {path}.")
-    if not Path(spec.origin).is_relative_to(path):
-        raise ImportError(f"Package {name} is in {spec.origin}, not in {path}.")
-    nlp: Language = importlib.import_module(name).load()
-    return nlp
+    pipes = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, CRFPipe)]
+    keys = [pipe.settings.spans_key for pipe in pipes]
+    return [key for key in keys if key is not None]
 
 
-def _load(pipeline: str, path: Optional[Path]) -> Language:
-    # A package may fail in any way: its code runs, and so do the factories it names.
-    try:
-        return spacy.load(pipeline) if path is None else load_package(pipeline, path)
-    except Exception as error:
-        msg.fail(f"Can't load pipeline {pipeline}", error, exits=1)
-
-
-def _show(doc: Doc) -> None:
+def _show(doc: Doc, spans_keys: List[str]) -> None:
     msg.text(doc.text, spaced=True)
     if not doc.ents:
         msg.text("No entities")
         return
-    rows = [
-        (_printable(span.text), span.label_, span.start_char, span.end_char)
-        for span in doc.ents
-    ]
+    from ..display import entity_scores
+
+    by_key = [entity_scores(doc, key) for key in spans_keys]
+    rows = []
+    for number, span in enumerate(doc.ents):
+        scores = [each[number] for each in by_key if each[number] is not None]
+        score = f"{scores[0]:.3f}" if scores else ""
+        row = (_printable(span.text), span.label_, span.start_char, span.end_char)
+        rows.append((*row, score) if by_key else row)
+    header = ("Text", "Label", "Start", "End", "Score")
     msg.table(
         rows,
-        header=("Text", "Label", "Start", "End"),
-        aligns=("l", "l", "r", "r"),
+        header=header if by_key else header[:-1],
+        aligns=("l", "l", "r", "r", "r"),
         divider=True,
         max_col=60,
     )

@@ -6,6 +6,7 @@ import sys
 import pytest
 import spacy
 from spacy.cli.package import package
+from spacy.training import Example
 
 # `spacy package` leaves the closing of its files to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:.*unclosed file")
@@ -112,3 +113,18 @@ def test_a_pipeline_that_is_broken(crf, pipeline, tmp_path):
     exit_code, text = crf("show", broken, "Anna")
     assert exit_code == 1
     assert "no_such_factory" in text
+
+
+def test_scores_are_shown(crf, tmp_path):
+    nlp = spacy.blank("en")
+    gold = {"entities": [(0, 4, "PER")]}
+    example = Example.from_dict(nlp.make_doc("Anna ran"), gold)
+    nlp.add_pipe("crf_ner")
+    nlp.initialize(lambda: [example])
+    for _ in range(20):
+        nlp.update([example])
+    nlp.to_disk(tmp_path)
+    score = nlp("Anna ran").spans["crf_ner"].attrs["scores"][0]
+    _, text = crf("show", tmp_path, "Anna ran")
+    assert "Text Label Start End Score" in text
+    assert f"Anna PER 0 4 {score:.3f}" in text

@@ -1,0 +1,47 @@
+"""Loading the pipelines that commands are given."""
+
+import importlib
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Optional
+
+import spacy
+from spacy.language import Language
+from wasabi import msg
+
+
+def load_pipeline(pipeline: str, path: Optional[Path] = None) -> Language:
+    """Load a pipeline, or end the command with an error.
+
+    pipeline (str): The name of a package, or a path.
+    path (Optional[Path]): The directory that the package is in, if it need not be on
+        the path.
+    RETURNS (Language): The pipeline.
+    """
+    # A package may fail in any way: its code runs, and so do the factories it names.
+    try:
+        return spacy.load(pipeline) if path is None else load_package(pipeline, path)
+    except Exception as error:
+        msg.fail(f"Can't load pipeline {pipeline}", error, exits=1)
+
+
+def load_package(name: str, path: Path) -> Language:
+    """Load a pipeline package from a directory that need not be on the path.
+
+    name (str): The name of the package.
+    path (Path): The directory, which is put first on the path.
+    RETURNS (Language): The pipeline.
+    RAISES (ImportError): If there is no such package in the directory, whatever may be
+        installed elsewhere.
+    """
+    path = path.resolve()
+    sys.path.insert(0, str(path))
+    importlib.invalidate_caches()
+    spec = find_spec(name) if name.isidentifier() else None
+    if spec is None or spec.origin is None:
+        raise ImportError(f"There is no package {name} in {path}.")
+    if not Path(spec.origin).is_relative_to(path):
+        raise ImportError(f"Package {name} is in {spec.origin}, not in {path}.")
+    nlp: Language = importlib.import_module(name).load()
+    return nlp

@@ -1,0 +1,50 @@
+"""Entities with their scores, for people to look at."""
+
+from typing import Any, Dict, List, Optional
+
+from spacy.tokens import Doc
+
+
+def entity_scores(doc: Doc, spans_key: str = "crf_ner") -> List[Optional[float]]:
+    """Look up the score of each entity of a document.
+
+    doc (Doc): A document that `crf_ner` has annotated.
+    spans_key (str): Its span group with scores.
+    RETURNS (List[Optional[float]]): The probability of each of `doc.ents`; None for
+        those that the group does not have, because they were set by something else.
+    RAISES (ValueError): If the document has no such group with scores.
+    """
+    group = doc.spans.get(spans_key)
+    if group is None or "scores" not in group.attrs:
+        raise ValueError(
+            f"The document has no span group {spans_key!r} with scores, only "
+            f"{sorted(doc.spans)}. Let a crf_ner whose spans_key is {spans_key!r} "
+            "annotate it first."
+        )
+    scores = {
+        (span.start, span.end, span.label): float(score)
+        for span, score in zip(group, group.attrs["scores"], strict=True)
+    }
+    return [scores.get((ent.start, ent.end, ent.label)) for ent in doc.ents]
+
+
+def displacy_ents(doc: Doc, spans_key: str = "crf_ner") -> Dict[str, Any]:
+    """Prepare the entities of a document for `displacy.render(…, style="ent",
+    manual=True)`. The score stands behind the label, so that colours still go by label.
+
+    doc (Doc): A document that `crf_ner` has annotated.
+    spans_key (str): Its span group with scores.
+    RETURNS (Dict[str, Any]): What displaCy takes.
+    RAISES (ValueError): If the document has no such group with scores.
+    """
+    ents = [
+        {
+            "start": ent.start_char,
+            "end": ent.end_char,
+            "label": ent.label_,
+            "kb_id": "" if score is None else f"{score:.2f}",
+            "kb_url": "#",
+        }
+        for ent, score in zip(doc.ents, entity_scores(doc, spans_key), strict=True)
+    ]
+    return {"text": doc.text, "ents": ents, "title": doc.user_data.get("title")}

@@ -1,0 +1,116 @@
+"""How far probabilities of entities can be relied on, measured on annotation."""
+
+from typing import Iterable, List, NamedTuple, Optional
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from spacy.training import Example
+
+
+class ScoredEntities(NamedTuple):
+    """Predicted entities, and whether they are right.
+
+    scores (NDArray[float64]): The probability of each entity, [E].
+    correct (NDArray[bool]): Whether it is annotated with its label, [E].
+    """
+
+    scores: NDArray[np.float64]
+    correct: NDArray[np.bool_]
+
+
+class Bin(NamedTuple):
+    """Entities of similar scores.
+
+    size (int): Number of entities.
+    score (float): Their mean score.
+    correct (float): The share of them that is correct.
+    """
+
+    size: int
+    score: float
+    correct: float
+
+
+class Reliability(NamedTuple):
+    """How scores and correctness go together.
+
+    size (int): Number of entities.
+    bins (List[Bin]): The entities in the order of their scores, in groups of the same
+        size; fewer groups if there are not enough entities.
+    ece (Optional[float]): The expected calibration error: the mean distance of score
+        and share correct over the bins, by their size. None without entities.
+    brier (Optional[float]): The Brier score: the mean squared distance of an entity's
+        score from 1 if it is correct, 0 otherwise. None without entities.
+    """
+
+    size: int
+    bins: List[Bin]
+    ece: Optional[float]
+    brier: Optional[float]
+
+
+def reliability(scores: ArrayLike, correct: ArrayLike, n_bins: int = 10) -> Reliability:
+    """Compare probabilities with the share of events that happened: expected
+    calibration error (Naeini, Cooper and Hauskrecht 2015) over bins of equal mass
+    (Nguyen and O'Connor 2015), and Brier score (Brier 1950).
+
+    scores (ArrayLike): The probability of each event, [E].
+    correct (ArrayLike): Whether it happened, [E].
+    n_bins (int): Number of bins.
+    RETURNS (Reliability): The comparison.
+    RAISES (ValueError): If there are not as many scores as events.
+    """
+    probability = np.asarray(scores, dtype=np.float64)
+    happened = np.asarray(correct, dtype=np.float64)
+    if probability.shape != happened.shape or probability.ndim != 1:
+        raise ValueError(
+            f"got scores of shape {probability.shape}, but correctness of shape "
+            f"{happened.shape}: give one of each for each event."
+        )
+    size = len(probability)
+    if not size:
+        return Reliability(0, [], None, None)
+    by_score = np.argsort(probability, kind="stable")
+    bins = [
+        Bin(len(part), float(probability[part].mean()), float(happened[part].mean()))
+        for part in np.array_split(by_score, n_bins)
+        if len(part)
+    ]
+    ece = sum(b.size * abs(b.score - b.correct) for b in bins) / size
+    brier = float(np.mean((probability - happened) ** 2))
+    return Reliability(size, bins, ece, brier)
+
+
+def score_entities(examples: Iterable[Example], spans_key: str) -> ScoredEntities:
+    """Find out which of the entities with a score are correct, as spaCy's scorer of
+    entities does: those that touch a token without annotation are left out.
+
+    examples (Iterable[Example]): Examples whose predicted documents are analysed.
+    spans_key (str): Where their `doc.spans` holds entities with `attrs["scores"]`.
+        Documents without it are passed over.
+    RETURNS (ScoredEntities): The entities.
+    """
+    scores: List[float] = []
+    correct: List[bool] = []
+    for example in examples:
+        group = example.x.spans.get(spans_key, None)
+        if group is None or "scores" not in group.attrs:
+            continue
+        if not example.y.has_annotation("ENT_IOB"):
+            continue
+        gold = {(ent.label_, ent.start, ent.end) for ent in example.y.ents}
+        for span, score in zip(group, group.attrs["scores"], strict=True):
+            aligned = example.alignment.x2y[span.start : span.end]
+            if not len(aligned):
+                continue
+            start, end = int(aligned[0]), int(aligned[-1]) + 1
+            if any(token.ent_iob == 0 for token in example.y[start:end]):
+                continue
+            found = (span.label_, start, end)
+            correct.append(found in gold)
+            # Each annotated entity can be found once.
+            gold.discard(found)
+            scores.append(float(score))
+    return ScoredEntities(
+        np.array(scores, dtype=np.float64), np.array(correct, dtype=np.bool_)
+    )

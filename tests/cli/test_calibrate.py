@@ -1,0 +1,163 @@
+import sys
+
+import pytest
+import spacy
+from calibration_helpers import make_unsure, sample_annotation, save_references
+from component_helpers import TEXTS, entities, make_examples, recognizer, trained_nlp
+from spacy.training import Corpus
+
+from spacy_crf_tagger.calibration import fit_temperature
+from spacy_crf_tagger.cli.plots import plot_reliability
+from spacy_crf_tagger.reliability import reliability
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A pipeline in `model`, with annotation of temperature 2 in `dev.spacy`."""
+    path = tmp_path_factory.mktemp("calibrate")
+    nlp = make_unsure()
+    save_references(sample_annotation(nlp, 2.0, 20), path / "dev.spacy")
+    recognizer(nlp).cfg["temperature"] = 1.0
+    nlp.to_disk(path / "model")
+    nothing = make_examples(nlp, [("We left", {"entities": []})])
+    save_references(nothing, path / "nothing.spacy")
+    (path / "broken.spacy").write_text("{}")
+    return path
+
+
+def test_pipeline_is_calibrated(crf, folder, tmp_path):
+    model, dev, output = folder / "model", folder / "dev.spacy", tmp_path / "new"
+    exit_code, text = crf("calibrate", model, dev, output)
+    assert exit_code == 0
+    before, after = spacy.load(model), spacy.load(output)
+    examples = list(Corpus(dev)(before))
+    temperature = fit_temperature(before, examples)
+    assert recognizer(after).settings.temperature == temperature
+    assert temperature == pytest.approx(2.0, rel=0.2)
+    scores = [nlp.evaluate(examples) for nlp in (before, after)]
+    assert scores[0]["ents_ece"] > 2 * scores[1]["ents_ece"]
+    for title, values in (
+        ("Temperature", (1.0, temperature)),
+        ("ECE", [score["ents_ece"] for score in scores]),
+        ("Brier score", [score["ents_brier"] for score in scores]),
+    ):
+        assert f"{title} {values[0]:.3f} {values[1]:.3f}" in text
+    size = sum(len(doc.ents) for doc in before.pipe(eg.text for eg in examples))
+    assert f"Entities {size} {size}" in text
+    header = "Bin Before: n Score Correct After: n Score Correct"
+    assert text.startswith(header)
+    for part in ("10 ", f"Saved pipeline to {output}"):
+        assert part in text
+    assert [entities(doc) for doc in before.pipe(TEXTS)] == [
+        entities(doc) for doc in after.pipe(TEXTS)
+    ]
+
+
+def test_pipeline_is_replaced(crf, folder, tmp_path):
+    model = tmp_path / "model"
+    nlp = spacy.load(folder / "model")
+    nlp.rename_pipe("crf_ner", "names")
+    nlp.to_disk(model)
+    dev = folder / "dev.spacy"
+    for _ in range(2):
+        assert crf("calibrate", model, dev, model, "-c", "names").exit_code == 0
+        again = spacy.load(model)
+        expected = fit_temperature(nlp, Corpus(dev)(nlp), "names")
+        assert recognizer(again).settings.temperature == expected
+
+
+def test_pipeline_that_writes_no_scores(crf, folder, tmp_path):
+    model, output = tmp_path / "model", tmp_path / "new"
+    nlp = spacy.load(folder / "model")
+    recognizer(nlp).cfg["spans_key"] = None
+    nlp.to_disk(model)
+    plot = tmp_path / "plot.svg"
+    exit_code, text = crf(
+        "calibrate", model, folder / "dev.spacy", output, "--plot", plot
+    )
+    assert exit_code == 0
+    assert "Its spans_key is null" in text
+    assert "Entities 0 0 ECE – –" in text
+    assert recognizer(spacy.load(output)).settings.temperature > 1.5
+    assert not plot.exists()
+
+
+def test_temperature_at_its_bound_is_doubtful(crf, tmp_path):
+    nlp = trained_nlp()
+    nlp.to_disk(tmp_path / "model")
+    dev = save_references(make_examples(nlp), tmp_path / "dev.spacy")
+    exit_code, text = crf("calibrate", tmp_path / "model", dev, tmp_path / "new")
+    assert exit_code == 0
+    assert "at the bound of 0.1 to 10" in text
+
+
+@pytest.mark.parametrize(
+    ("ending", "signature"), [("png", b"\x89PNG"), ("svg", b"<?xml")]
+)
+def test_plot(crf, folder, tmp_path, ending, signature):
+    path = tmp_path / "plots" / f"reliability.{ending}"
+    files = [folder / "model", folder / "dev.spacy", tmp_path / "new"]
+    exit_code, text = crf("calibrate", *files, "--plot", path)
+    assert exit_code == 0
+    assert f"Saved plot to {path}" in text
+    drawn = path.read_bytes()
+    assert drawn.startswith(signature)
+    assert crf("calibrate", *files, "--plot", path).exit_code == 0
+    assert path.read_bytes() == drawn
+
+
+def test_plot_shows_each_of_many(tmp_path):
+    names = ["before", "after", "else", "more", "again", "still"]
+    measured = {name: reliability([0.2, 0.7], [False, True]) for name in names}
+    path = tmp_path / "plot.svg"
+    plot_reliability({**measured, "nothing": reliability([], [])}, path)
+    drawn = path.read_text("utf8")
+    assert all(f"{name} (ECE 0.250)" in drawn for name in names)
+    assert "nothing" in drawn
+
+
+@pytest.mark.parametrize(
+    ("model", "dev", "message"),
+    [
+        ("absent", "dev.spacy", "Can't load pipeline"),
+        ("model", "absent.spacy", "not found"),
+        ("model", "broken.spacy", "Can't read documents"),
+        ("model", "nothing.spacy", "needs annotated documents with entities"),
+    ],
+)
+def test_what_cannot_be_calibrated(crf, folder, tmp_path, model, dev, message):
+    output = tmp_path / "new"
+    exit_code, text = crf("calibrate", folder / model, folder / dev, output)
+    assert exit_code == 1
+    assert message in text
+    assert not output.exists()
+
+
+def test_a_component_that_is_not_there(crf, folder, tmp_path):
+    files = [folder / "model", folder / "dev.spacy", tmp_path / "new"]
+    exit_code, text = crf("calibrate", *files, "--component", "ner")
+    assert exit_code == 1
+    assert "'ner' is no crf_ner component" in text
+    assert "['crf_ner']" in text
+
+
+def test_output_that_cannot_be_written(crf, folder, tmp_path):
+    output = tmp_path / "file"
+    output.touch()
+    exit_code, text = crf("calibrate", folder / "model", folder / "dev.spacy", output)
+    assert exit_code == 1
+    assert "Can't write the pipeline" in text
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_plots_that_cannot_be_drawn(crf, folder, tmp_path, monkeypatch, is_installed):
+    if not is_installed:
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
+    files = [folder / "model", folder / "dev.spacy", tmp_path / "new"]
+    path = tmp_path / ("plot.txt" if is_installed else "plot.png")
+    exit_code, text = crf("calibrate", *files, "--plot", path)
+    assert exit_code == 1
+    reason = "must end in .png or .svg" if is_installed else "spacy-crf-tagger[plots]"
+    assert reason in text
+    # Nobody has to wait for it.
+    assert not (tmp_path / "new").exists()
