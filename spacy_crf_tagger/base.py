@@ -30,7 +30,8 @@ from .settings import Settings
 
 # Tokens that are predicted at once: bounds memory, whatever `nlp.pipe` passes.
 _MAX_TOKENS = 2**16
-_MAX_COPIED_TOKENS = 2**23
+# Tags and analyses that are held at once, of all tokens together.
+_MAX_CELLS = 2**23
 
 Self = TypeVar("Self", bound="CRFPipe")
 
@@ -72,8 +73,9 @@ class CRFPipe(TrainablePipe):  # type: ignore[misc]
         self._rehearsal_model: Optional[Model[List[Doc], Potentials]] = None
         self.cfg: Dict[str, Any] = {}
         with self._naming_errors("", TypeError):
-            cfg = Settings(**settings).to_cfg()
-            Settings.from_cfg(cfg)
+            checked = Settings(**settings)
+            checked.validate()
+        cfg = checked.to_cfg()
         self.cfg = dict(sorted({"labels": [], **cfg}.items()))
         self._scheme = TagScheme([], self.settings.scheme)
 
@@ -118,7 +120,7 @@ class CRFPipe(TrainablePipe):  # type: ignore[misc]
             raise ValueError(Errors.E187)
         if label in self.labels:
             return 0
-        extended = TagScheme([*self.labels, label], self.cfg["scheme"])
+        extended = TagScheme([*self.labels, label], self.settings.scheme)
         if self._is_initialized:
             self.set_output(extended.n_tags)
         self.cfg["labels"].append(label)
@@ -178,15 +180,16 @@ class CRFPipe(TrainablePipe):  # type: ignore[misc]
         try:
             yield
         except Exception as error:
-            if not isinstance(error, (ValueError, *more)):
+            prefix = f"Component '{self.name}': "
+            named = str(error).startswith(prefix)  # by a property that was used here
+            if named or not isinstance(error, (ValueError, *more)):
                 raise
-            message = f"Component '{self.name}': {doing}{error}"
-            raise ValueError(message) from error
+            raise ValueError(f"{prefix}{doing}{error}") from error
 
     def scored(
         self, docs: Union[Doc, Iterable[Doc]], copies: int = 1
     ) -> Iterator[Tuple[List[Doc], Optional[Potentials]]]:
-        """Score documents in groups that fit into memory as often as they are copied.
+        """Score documents in groups whose tags and analyses fit into memory.
 
         docs (Union[Doc, Iterable[Doc]]): The documents, or one.
         copies (int): How many analyses of each document are held at once.
@@ -195,7 +198,8 @@ class CRFPipe(TrainablePipe):  # type: ignore[misc]
         RAISES (ValueError): If the component is not initialised.
         """
         docs = [docs] if isinstance(docs, Doc) else list(docs)
-        max_tokens = min(_MAX_TOKENS, _MAX_COPIED_TOKENS // max(1, copies))
+        cells_per_token = max(copies, self.scheme.n_tags)
+        max_tokens = min(_MAX_TOKENS, _MAX_CELLS // cells_per_token)
         for group in group_by_tokens(docs, max_tokens):
             if not any(len(doc) for doc in group):
                 yield group, None

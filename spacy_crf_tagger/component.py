@@ -57,7 +57,7 @@ class CRFEntityRecognizer(LatticeQueries):
             )
         new = [label for label in found if label not in self.labels]
         # Checked as a whole, before anything is changed.
-        scheme = TagScheme([*self.labels, *new], self.cfg["scheme"])
+        scheme = TagScheme([*self.labels, *new], self.settings.scheme)
         self.cfg["labels"].extend(new)
         for label in new:
             self.vocab.strings.add(label)

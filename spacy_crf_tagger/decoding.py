@@ -60,7 +60,8 @@ def predict_entities(
         return _predictions(best, lattice, None)
     probabilities = _probabilities(lattice, scheme, best)
     if settings.threshold is not None:
-        kept = probabilities >= settings.threshold
+        # In the precision in which they are written.
+        kept = probabilities.astype(np.float32) >= np.float32(settings.threshold)
         best = TaggedSpans(*(column[kept] for column in best))
         probabilities = probabilities[kept]
     return _predictions(best, lattice, probabilities)

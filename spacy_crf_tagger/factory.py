@@ -88,7 +88,8 @@ def make_crf_ner(
     entity_ratio_weight (float): Weight of that cost.
     incorrect_spans_key (Optional[str]): Where `doc.spans` of the annotation holds spans
         that are no entities.
-    label_weights (Dict[str, float]): How many times as much mistakes count in training.
+    label_weights (Dict[str, float]): How many times its weight an analysis gets in
+        training for each token that it gets wrong, by label.
     scorer (Optional[Callable]): The scoring method.
     RETURNS (CRFEntityRecognizer): The component.
     RAISES (ValueError): For a setting that is not allowed.

@@ -11,6 +11,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from .crf import NegativeSpan
+from .crf.lattice import Lengths, offsets_of
 from .crf.scheme import OUTSIDE, TagScheme
 from .settings import Settings
 
@@ -122,6 +123,24 @@ def known_mask(tags: Tags, n_tags: int) -> Mask:
     return mask
 
 
+def annotated_mask(tags: Tags, scheme: TagScheme, lengths: Lengths) -> Mask:
+    """Turn annotation into allowed tags. Where an entity ends is part of it, also if
+    nothing is known about the token behind it: under BIO, that one may not continue it.
+
+    tags (NDArray[int]): The tag of each token, or `UNKNOWN`, [N].
+    scheme (TagScheme): The tags.
+    lengths (NDArray[int]): Tokens of each document, [B].
+    RETURNS (NDArray[bool]): The allowed tags, [N, K].
+    """
+    mask = known_mask(tags, scheme.n_tags)
+    if scheme.name == "bio":
+        behind_entity = np.zeros(len(tags), dtype=bool)
+        behind_entity[1:] = (tags[:-1] > OUTSIDE) & (tags[1:] == UNKNOWN)
+        behind_entity[offsets_of(lengths[lengths > 0])[:-1]] = False
+        mask[behind_entity] &= ~scheme.continues
+    return mask
+
+
 def preset_mask(
     docs: Iterable[Doc],
     scheme: TagScheme,
@@ -187,13 +206,27 @@ def _forget_own(
     """Treat the entities of a batch that are in span groups as missing."""
     first_token = 0
     for doc in docs:
-        for span in doc.spans.get(key, []) if iob.any() else []:
+        for span in own_spans(doc, key) if iob.any() else []:
             start, end = first_token + span.start, first_token + span.end
             begins = iob[start] == _BEGIN and (iob[start + 1 : end] == _INSIDE).all()
             ends = span.end == len(doc) or iob[end] != _INSIDE
             if begins and ends and (types[start:end] == span.label).all():
                 iob[start:end] = _MISSING
         first_token += len(doc)
+
+
+def own_spans(doc: Doc, key: str) -> List[Span]:
+    """Read the entities that a component has predicted before.
+
+    doc (Doc): The document.
+    key (str): Their group in `doc.spans`.
+    RETURNS (List[Span]): The entities. None, if tokens were merged or split since:
+        spaCy's retokenizer does not move span groups.
+    """
+    try:
+        return list(doc.spans.get(key, []))
+    except IndexError:
+        return []
 
 
 def preset_spans(
@@ -207,8 +240,8 @@ def preset_spans(
     """
     arrays = doc.to_array([ENT_IOB, ENT_TYPE])
     blocked = np.flatnonzero((arrays[:, 0] == _BEGIN) & (arrays[:, 1] == 0))
-    group = doc.spans.get(own_spans_key, []) if own_spans_key else []
-    own = {(span.start, span.end, span.label) for span in group}
+    own_group = own_spans(doc, own_spans_key) if own_spans_key else []
+    own = {(span.start, span.end, span.label) for span in own_group}
     ents = [ent for ent in doc.ents if (ent.start, ent.end, ent.label) not in own]
     return ents, [doc[int(i) : int(i) + 1] for i in blocked]
 

@@ -18,7 +18,7 @@ from .crf import (
 )
 from .crf.lattice import Array
 from .crf.scheme import OUTSIDE
-from .gold import UNKNOWN, Annotation, Tags, known_mask
+from .gold import UNKNOWN, Annotation, Tags, annotated_mask
 from .scores import for_crf
 from .settings import Settings
 
@@ -42,7 +42,7 @@ def annotation_loss(
     RAISES (ValueError): If a score is NaN, or annotation contradicts the tag scheme.
     """
     free = _training_lattice(potentials, scheme)
-    known = free.restrict(known_mask(annotation.tags, free.n_tags))
+    known = free.restrict(annotated_mask(annotation.tags, scheme, free.lengths))
     augmented = _augmented(free, annotation.tags, scheme, settings)
     losses, gradients = negative_log_likelihood(augmented, known)
     loss = float(losses.sum())

@@ -126,14 +126,13 @@ class LatticeQueries(CRFPipe):
                 paths = k_best(lattice, k)
                 tags, scores = to_numpy(paths.tags), to_numpy(paths.scores)
                 log_z = to_numpy(log_partition(lattice))
-                with np.errstate(under="ignore"):
-                    probabilities = np.exp(scores - log_z)  # [k, B]
                 found: List[List[Analysis]] = [[] for _ in group]
-                for row, row_probabilities in zip(tags, probabilities, strict=True):
-                    # Rows of -1 stand for no path, and decode to no spans.
+                for row, row_scores in zip(tags, scores, strict=True):
+                    # Where there is no path of this rank, the tags are -1.
                     ents = self._entities(group, lattice, np.maximum(row, 0))
-                    for n in np.flatnonzero(row_probabilities >= 0).tolist():
-                        found[n].append(Analysis(ents[n], float(row_probabilities[n])))
+                    for n in np.flatnonzero(row_scores > -np.inf).tolist():
+                        probability = float(np.exp(row_scores[n] - log_z[n]))
+                        found[n].append(Analysis(ents[n], min(probability, 1.0)))
                 answers += found
         return answers
 
@@ -153,10 +152,10 @@ class LatticeQueries(CRFPipe):
         """
         answers: List[List[Tuple[Span, ...]]] = []
         with self._naming_errors():
-            for group, lattice in self._lattices(docs, copies=n):
+            for number, (group, lattice) in enumerate(self._lattices(docs, copies=n)):
                 drawn = [
                     self._entities(group, lattice, row)
-                    for row in to_numpy(sample(lattice, n, seed))
+                    for row in to_numpy(sample(lattice, n, (seed, number)))
                 ]
                 answers += [list(of_doc) for of_doc in zip(*drawn, strict=True)]
         return answers
@@ -201,6 +200,11 @@ def _number(
     """Check a candidate, and number its label."""
     if isinstance(candidate, Span):
         candidate = (candidate.start, candidate.end, candidate.label_)
+    if not isinstance(candidate, tuple) or len(candidate) != 3:
+        raise ValueError(
+            f"candidate {candidate!r} is neither a span nor a triple of first token, "
+            "token after the last, and label. Give each document a list of them."
+        )
     start, end, label = candidate
     if not 0 <= start < end <= len(doc):
         raise ValueError(

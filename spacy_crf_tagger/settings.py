@@ -23,8 +23,8 @@ class Settings:
     decoder (str): `"viterbi"` for the best analysis as a whole, or `"mbr"` for the
         entities that are best one by one (minimum Bayes risk).
     threshold (Optional[float]): Least probability of an entity that is written. Under
-        `"mbr"` also the price of an entity; None lets each document find the one with
-        the largest expected F.
+        `"mbr"` also the price of an entity, which must be more probable than that (and
+        than 0.001); None finds the price with the largest expected F of each document.
     presets (str): `"respect"` to keep entities and blocked tokens that are set, or
         `"ignore"` to replace them.
     missing (str): What tokens without annotation are in training: `"latent"` (summed

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc, Span, SpanGroup
 
 from .decoding import LabelledSpan, Prediction
-from .gold import preset_spans
+from .gold import own_spans, preset_spans
 from .settings import Settings
 
 
@@ -67,11 +67,11 @@ def _with_earlier(
     in the order of the text.
     """
     kept = {(ent.start, ent.end, ent.label) for ent in presets}
-    group = doc.spans[key]
+    # Somebody else's group of this name may have no scores.
+    earlier_scores = doc.spans[key].attrs.get("scores", ())
     earlier = [
         (span, score)
-        # Somebody else's group of this name may have no scores.
-        for span, score in zip(group, group.attrs.get("scores", ()), strict=False)
+        for span, score in zip(own_spans(doc, key), earlier_scores, strict=False)
         if (span.start, span.end, span.label) in kept
     ]
     both = [*earlier, *zip(predicted, scores, strict=True)]

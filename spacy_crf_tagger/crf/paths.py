@@ -1,6 +1,6 @@
 """Several paths of each sequence of a lattice: the best ones, or random ones."""
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
@@ -45,7 +45,10 @@ def k_best(lattice: Lattice, k: int, backend: Optional[Backend] = None) -> KBest
 
 
 def sample(
-    lattice: Lattice, n: int, seed: int, backend: Optional[Backend] = None
+    lattice: Lattice,
+    n: int,
+    seed: Union[int, Sequence[int]],
+    backend: Optional[Backend] = None,
 ) -> Array:
     """Draw paths with their probabilities, by forward filtering and backward sampling
     (Chib 1996, Scott 2002). The first paths of a seed do not depend on how many are
@@ -53,7 +56,7 @@ def sample(
 
     lattice (Lattice): The lattice.
     n (int): How many paths to draw for each sequence, at least 1.
-    seed (int): Seed of NumPy's random numbers.
+    seed (Union[int, Sequence[int]]): Seed of NumPy's random numbers.
     backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
     RETURNS (Array): The tags of independent paths, end to end, [n, N].
     RAISES (ValueError): If n is less than 1, or every path of a sequence is forbidden.
