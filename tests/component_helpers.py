@@ -179,3 +179,28 @@ def run_python(*arguments: str, timeout: float = 120) -> str:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
+
+
+def random_document(nlp, rng):
+    """Words and whitespace with random sentences, presets and blocked tokens."""
+    length = rng.randint(1, 12)
+    known = ["We", "left", "New", "York", "for", "Paris", "\n", " "]
+    words = [rng.choice(known) for _ in range(length)]
+    sent_starts = [rng.choice([True, False, None]) for _ in range(length)]
+    doc = Doc(nlp.vocab, words=words, sent_starts=sent_starts)
+    groups = {"entities": [], "blocked": [], "missing": [], "outside": []}
+    start = 0
+    while start < length:
+        end = min(length, start + rng.randint(1, 3))
+        kind = rng.choice(["entities", "blocked", "missing", "missing", "outside"])
+        groups[kind].append(doc[start:end])
+        start = end
+    labels = ["PERSON", "PLACE", "NEVER-SEEN"]
+    presets = [
+        Span(
+            doc, span.start, span.end, label=rng.choice(labels), kb_id=rng.randint(1, 9)
+        )
+        for span in groups.pop("entities")
+    ]
+    doc.set_ents(presets, **groups)
+    return doc

@@ -12,6 +12,7 @@ from component_helpers import (
     iob,
     make_examples,
     make_nlp,
+    random_document,
     randomize,
     recognizer,
     trained_nlp,
@@ -228,30 +229,6 @@ def test_two_recognizers_one_after_the_other():
 
 
 # All of it at once, with random scores
-
-
-def random_document(nlp, rng):
-    """Words and whitespace with random sentences, presets and blocked tokens."""
-    length = rng.randint(1, 12)
-    words = [rng.choice([*WORDS, "\n", " "]) for _ in range(length)]
-    sent_starts = [rng.choice([True, False, None]) for _ in range(length)]
-    doc = Doc(nlp.vocab, words=words, sent_starts=sent_starts)
-    groups = {"entities": [], "blocked": [], "missing": [], "outside": []}
-    start = 0
-    while start < length:
-        end = min(length, start + rng.randint(1, 3))
-        kind = rng.choice(["entities", "blocked", "missing", "missing", "outside"])
-        groups[kind].append(doc[start:end])
-        start = end
-    labels = ["PERSON", "PLACE", "NEVER-SEEN"]
-    presets = [
-        Span(
-            doc, span.start, span.end, label=rng.choice(labels), kb_id=rng.randint(1, 9)
-        )
-        for span in groups.pop("entities")
-    ]
-    doc.set_ents(presets, **groups)
-    return doc
 
 
 @both_schemes

@@ -10,10 +10,12 @@ from component_helpers import (
     annotated,
     entities,
     make_examples,
+    random_document,
     randomize,
     recognizer,
     trained_nlp,
 )
+from objective_helpers import LENGTHS, both_outputs, both_schemes, random_potentials
 from spacy.cli.find_threshold import find_threshold
 from spacy.tokens import Doc, DocBin
 from spacy.util import load_model_from_path
@@ -26,8 +28,6 @@ from span_sets import (
     span_probability,
     span_sets,
 )
-from test_component_presets import random_document
-from test_objective import LENGTHS, both_outputs, both_schemes, random_potentials
 
 from spacy_crf_tagger.crf import TagScheme
 from spacy_crf_tagger.decoding import (

@@ -11,6 +11,14 @@ from component_helpers import (
     recognizer,
     trained_nlp,
 )
+from objective_helpers import (
+    LENGTHS,
+    both_outputs,
+    both_schemes,
+    loss_of_tags,
+    random_potentials,
+    some_tags,
+)
 from spacy.tokens import Doc
 from spacy.training import Example
 from span_sets import (
@@ -21,14 +29,6 @@ from span_sets import (
     tokens_of,
     training_paths,
     uncertain_nlp,
-)
-from test_objective import (
-    LENGTHS,
-    both_outputs,
-    both_schemes,
-    loss_of_tags,
-    random_potentials,
-    some_tags,
 )
 
 from spacy_crf_tagger.crf import TagScheme

@@ -12,6 +12,14 @@ from component_helpers import (
     recognizer,
     small_model,
 )
+from objective_helpers import (
+    LENGTHS,
+    both_outputs,
+    both_schemes,
+    loss_of_tags,
+    random_potentials,
+    some_tags,
+)
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from span_sets import (
@@ -20,14 +28,6 @@ from span_sets import (
     score_paths,
     training_paths,
     uncertain_nlp,
-)
-from test_objective import (
-    LENGTHS,
-    both_outputs,
-    both_schemes,
-    loss_of_tags,
-    random_potentials,
-    some_tags,
 )
 
 from spacy_crf_tagger.crf import TagScheme
