@@ -1,11 +1,13 @@
-"""The accuracy table of the README, from the committed results.
+"""The tables of the README, from the committed results.
 
 python -m benchmarks.table
 """
 
+from typing import Any
+
 import srsly
 
-from .accuracy import CORPORA, ROOT
+from .training import CORPORA, RESULTS
 
 NAMES = {
     "ncbi-disease": "NCBI-disease",
@@ -15,14 +17,57 @@ NAMES = {
 
 
 def main() -> None:
+    """Print all tables."""
+    print_accuracy()
+    print_calibration()
+    print_partial_annotation()
+
+
+def print_accuracy() -> None:
     """Print precision, recall and F on test, as means over the seeds."""
     print("| test, mean of 3 seeds | `crf_ner` P / R / **F** | `ner` P / R / **F** |")
     print("| --- | --- | --- |")
     for corpus in CORPORA:
-        path = ROOT / "benchmarks" / "results" / f"accuracy-{corpus}.json"
-        means = srsly.read_json(path)["mean"]
+        means = read(f"accuracy-{corpus}")["mean"]
         cells = [cell(means[model]) for model in ("crf_ner", "ner")]
         print(f"| {NAMES[corpus]} | {cells[0]} | {cells[1]} |")
+
+
+def print_calibration() -> None:
+    """Print calibration errors, and precision by score."""
+    print(
+        "\n| test, means of 3 seeds | ECE before | **after** | a perfect model | "
+        "precision of all entities | of the more probable half |"
+    )
+    print("| --- | --- | --- | --- | --- | --- |")
+    for corpus, mean in read("probabilities")["mean"].items():
+        print(
+            f"| {NAMES[corpus]} | {mean['ece_before']:.3f} | "
+            f"**{mean['ece_after']:.3f}** | {mean['ece_if_perfect']:.3f} | "
+            f"{100 * mean['precision']:.1f} | "
+            f"{100 * mean['precision_of_upper_half']:.1f} |"
+        )
+
+
+def print_partial_annotation() -> None:
+    """Print what is learned from 30% of the entities."""
+    result = read("partial-annotation")
+    print("\n| test, means of 3 seeds | P | R | **F** | share of lost F recovered |")
+    print("| --- | --- | --- | --- | --- |")
+    for variant, mean in result["mean"].items():
+        name = variant if variant == "full annotation" else f'`missing = "{variant}"`'
+        share = result["share of lost test F recovered"][variant]
+        print(
+            f"| {name} | {100 * mean['test_p']:.1f} | {100 * mean['test_r']:.1f} | "
+            f"**{100 * mean['test_f']:.1f}** ± {100 * mean['test_f_sd']:.1f} | "
+            + ("–" if variant in ("full annotation", "outside") else percent(share))
+            + " |"
+        )
+
+
+def percent(share: float) -> str:
+    """RETURNS (str): A share, perhaps a negative one."""
+    return f"{share:.0%}".replace("-", "−")
 
 
 def cell(mean: dict[str, float]) -> str:
@@ -31,6 +76,11 @@ def cell(mean: dict[str, float]) -> str:
         f"{100 * mean[key]:.1f}" for key in ("test_p", "test_r", "test_f", "test_f_sd")
     )
     return f"{p} / {r} / **{f}** ± {sd}"
+
+
+def read(name: str) -> Any:
+    """RETURNS (Any): A committed result."""
+    return srsly.read_json(RESULTS / f"{name}.json")
 
 
 if __name__ == "__main__":

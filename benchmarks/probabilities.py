@@ -1,0 +1,155 @@
+"""What the probabilities of entities are worth: calibration on test with a temperature
+fitted on dev, precision of the more probable half, and the dial between precision and
+recall with settings chosen on dev.
+
+    python -m benchmarks.probabilities
+
+writes `benchmarks/results/probabilities.json`, and the plots `docs/reliability.svg` and
+`docs/dial.svg`. Needs the models of `python -m benchmarks.accuracy` for ncbi-disease
+and wnut17; takes three minutes.
+"""
+
+import statistics
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import spacy
+import typer
+from spacy.language import Language
+from spacy.scorer import get_ner_prf
+from spacy.training import Corpus, Example
+from wasabi import msg
+
+from spacy_crf_tagger.calibration import annotate, fit_temperature
+from spacy_crf_tagger.cli.plots import plot_reliability
+from spacy_crf_tagger.reliability import ScoredEntities, reliability, score_entities
+
+from .environment import describe
+from .plots import plot_dial
+from .training import ROOT, WORK, write_result
+
+NAMES = {"ncbi-disease": "NCBI-disease", "wnut17": "WNUT 2017"}
+DIAL = "wnut17"
+THRESHOLDS = [0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6]
+COMPONENT = "crf_ner"
+
+
+def main(
+    seeds: Annotated[str, typer.Option(help="Random seeds")] = "0,1,2",
+    work: Annotated[Path, typer.Option(help="Folder with models")] = WORK,
+) -> None:
+    """Measure, plot, and write the result."""
+    runs: list[dict[str, Any]] = []
+    entities: dict[str, dict[str, list[ScoredEntities]]] = {}
+    for corpus in NAMES:
+        entities[corpus] = {"before": [], "after": []}
+        for seed in map(int, seeds.split(",")):
+            nlp = spacy.load(work / corpus / f"crf_ner-{seed}" / "model-best")
+            parts = {
+                part: list(Corpus(work / corpus / f"{part}.spacy")(nlp))
+                for part in ("dev", "test")
+            }
+            run = {"corpus": corpus, "seed": seed, **calibrate(nlp, parts, entities)}
+            if corpus == DIAL:
+                run["dial"] = turn_dial(nlp, parts)
+            runs.append(run)
+    result = {
+        "command": " ".join(["python -m benchmarks.probabilities", *sys.argv[1:]]),
+        "environment": describe(),
+        "runs": runs,
+        "mean": {corpus: means(runs, corpus) for corpus in NAMES},
+    }
+    show(result)
+    result["pooled ece"] = pooled = {}
+    plotted = {}
+    for corpus, by_time in entities.items():
+        for when, seeds_entities in by_time.items():
+            found = reliability(*map(np.concatenate, zip(*seeds_entities, strict=True)))
+            plotted[f"{NAMES[corpus]}, {when}"] = found
+            pooled[f"{corpus} {when}"] = found.ece
+    plot_reliability(plotted, ROOT / "docs" / "reliability.svg")
+    dials = [run["dial"] for run in runs if "dial" in run]
+    plot_dial(dials, NAMES[DIAL], ROOT / "docs" / "dial.svg")
+    write_result("probabilities", result)
+
+
+def calibrate(
+    nlp: Language,
+    parts: dict[str, list[Example]],
+    entities: dict[str, dict[str, list[ScoredEntities]]],
+) -> dict[str, Any]:
+    """Fit the temperature on dev, and measure the scores on test before and after."""
+    corpus = list(entities)[-1]
+    measured: dict[str, Any] = {}
+    for when in ("before", "after"):
+        if when == "after":
+            temperature = fit_temperature(nlp, parts["dev"], COMPONENT)
+            nlp.get_pipe(COMPONENT).cfg["temperature"] = temperature
+            measured["temperature"] = temperature
+        scored = score_entities(annotate(nlp, parts["test"]), COMPONENT)
+        entities[corpus][when].append(scored)
+        found = reliability(*scored)
+        measured[f"ece_{when}"] = found.ece
+        measured[f"brier_{when}"] = found.brier
+    best_first = np.argsort(-scored.scores, kind="stable")
+    upper_half = best_first[: len(best_first) // 2]
+    measured["precision_of_upper_half"] = float(scored.correct[upper_half].mean())
+    measured["precision"] = float(scored.correct.mean())
+    measured["entities"] = len(scored.scores)
+    # What a perfectly calibrated model would be measured as on as many entities.
+    rng = np.random.default_rng(0)
+    drawn = [rng.random(len(scored.scores)) < scored.scores for _ in range(500)]
+    errors = [reliability(scored.scores, outcome).ece for outcome in drawn]
+    measured["ece_if_perfect"] = statistics.fmean(e for e in errors if e is not None)
+    return measured
+
+
+def turn_dial(nlp: Language, parts: dict[str, list[Example]]) -> dict[str, Any]:
+    """Score Viterbi, and minimum risk at every threshold, on dev and test. The chosen
+    threshold is the one with the best F on dev.
+    """
+    settings = nlp.get_pipe(COMPONENT).cfg
+    dial: dict[str, Any] = {"viterbi": score(nlp, parts)}
+    settings["decoder"] = "mbr"
+    curve = []
+    for threshold in THRESHOLDS:
+        settings["threshold"] = threshold
+        curve.append({"threshold": threshold, **score(nlp, parts)})
+    settings.update(decoder="viterbi", threshold=None)
+    dial["curve"] = curve
+    dial["chosen"] = max(curve, key=lambda point: point["dev_f"])
+    return dial
+
+
+def score(nlp: Language, parts: dict[str, list[Example]]) -> dict[str, float]:
+    """RETURNS (dict[str, float]): Precision, recall and F on each part."""
+    scores: dict[str, float] = {}
+    for part, examples in parts.items():
+        found = get_ner_prf(annotate(nlp, examples))
+        scores |= {f"{part}_{key}": found[f"ents_{key}"] for key in "prf"}
+    return scores
+
+
+def means(runs: list[dict[str, Any]], corpus: str) -> dict[str, float]:
+    """RETURNS (dict[str, float]): Means over the seeds."""
+    own = [run for run in runs if run["corpus"] == corpus]
+    keys = [key for key in own[0] if key not in ("corpus", "seed", "dial")]
+    result = {key: statistics.fmean(run[key] for run in own) for key in keys}
+    for name in ("viterbi", "chosen") if "dial" in own[0] else ():
+        for key in ("dev_f", "test_p", "test_r", "test_f"):
+            values = [run["dial"][name][key] for run in own]
+            result[f"{name}_{key}"] = statistics.fmean(values)
+    return result
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print the means."""
+    for corpus, mean in result["mean"].items():
+        msg.divider(NAMES[corpus])
+        msg.table({key: f"{value:.3f}" for key, value in mean.items()})
+
+
+if __name__ == "__main__":
+    typer.run(main)

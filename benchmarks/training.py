@@ -1,0 +1,107 @@
+"""What the benchmarks that train have in common: corpora, and runs of spaCy's commands
+in processes of their own. What is already in the work folder is not done again.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import srsly
+from wasabi import msg
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+WORK = Path("/tmp/crf-benchmarks")
+DATA = ROOT.parent / "shared" / "data"
+CORPORA = {
+    "ncbi-disease": [
+        DATA / "ncbi-disease" / f"{part}.txt" for part in ("train", "dev", "test")
+    ],
+    "wnut17": [
+        DATA / "wnut17" / name
+        for name in (
+            "wnut17train.conll",
+            "emerging.dev.conll",
+            "emerging.test.annotated",
+        )
+    ],
+    "astronomy": [
+        ROOT / "assets" / "astronomy" / f"{part}.jsonl"
+        for part in ("train", "dev", "test")
+    ],
+}
+PARTS = ("train", "dev", "test")
+
+
+def convert(corpus: str, folder: Path) -> None:
+    """Convert the three parts of a corpus, unless that is done."""
+    for part, source in zip(PARTS, CORPORA[corpus], strict=True):
+        target = folder / f"{part}.spacy"
+        if not target.exists():
+            spacy("crf", "convert", source, target)
+
+
+def train_and_score(
+    config: Path, out: Path, train: Path, folder: Path, overrides: dict[str, Any]
+) -> dict[str, float]:
+    """Train a model and score its best version on dev and test, unless that is done.
+
+    config (Path): The config.
+    out (Path): Where the model is written.
+    train (Path): The training documents.
+    folder (Path): Where the dev and test documents are.
+    overrides (dict[str, Any]): Settings that differ from the config.
+    RETURNS (dict[str, float]): Precision, recall and F on dev and test.
+    """
+    scores: dict[str, float] = {}
+    for part in ("dev", "test"):
+        metrics = out / f"{part}.json"
+        if not metrics.exists():
+            if not (out / "done").exists():
+                flags = {
+                    "paths.train": train,
+                    "paths.dev": folder / "dev.spacy",
+                    **overrides,
+                }
+                options = [f"--{name}={value}" for name, value in flags.items()]
+                spacy("train", config, "--output", out, *options)
+                (out / "done").touch()
+            documents = folder / f"{part}.spacy"
+            spacy("evaluate", out / "model-best", documents, "--output", metrics)
+        found = srsly.read_json(metrics)
+        scores |= {f"{part}_{key}": found[f"ents_{key}"] for key in "prf"}
+    return scores
+
+
+def mean(runs: list[Any], model: str) -> dict[str, float]:
+    """RETURNS (dict[str, float]): Means over the seeds, and the deviation of test F."""
+    own = [run for run in runs if run["model"] == model]
+    keys = [key for key in own[0] if key not in ("model", "seed")]
+    result = {key: statistics.fmean(run[key] for run in own) for key in keys}
+    test_f = [run["test_f"] for run in own]
+    result["test_f_sd"] = statistics.stdev(test_f) if len(test_f) > 1 else 0.0
+    return result
+
+
+def write_result(name: str, result: dict[str, Any]) -> None:
+    """Write what a benchmark has found to its file in `results`."""
+    RESULTS.mkdir(exist_ok=True)
+    target = RESULTS / f"{name}.json"
+    srsly.write_json(target, result)
+    msg.good(f"Wrote {target}")
+
+
+def config_path(model: str) -> Path:
+    """RETURNS (Path): The config of a model."""
+    return ROOT / "configs" / f"{model}.cfg"
+
+
+def spacy(*args: object) -> None:
+    """Run a command of spaCy in a process of its own, on one thread."""
+    command = [sys.executable, "-m", "spacy", *map(str, args)]
+    msg.info(" ".join(command[1:]))
+    environment = {"OMP_NUM_THREADS": "1", **os.environ}
+    subprocess.run(command, check=True, env=environment)
