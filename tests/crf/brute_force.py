@@ -1,8 +1,9 @@
 """Answers to every question to a lattice, by listing all of its paths."""
 
+from dataclasses import replace
 from functools import lru_cache
 from itertools import product
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Callable, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from spacy_crf_tagger.crf import Constraints, Lattice, Potentials
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+SCORES = ("emissions", "transitions", "start", "end")
 
 
 class Enumeration(NamedTuple):
@@ -89,6 +91,25 @@ def score_tags(lattice: Lattice, tags: Ints) -> Floats:
             for rows in rows_of(lattice.lengths)
         ]
     )
+
+
+def finite_differences(
+    function: Callable[[Lattice], float], lattice: Lattice, field: str
+) -> Floats:
+    """Gradient of a function with respect to one kind of scores of a lattice; zero
+    where a score is forbidden.
+    """
+    step = 1e-5
+    scores = getattr(lattice, field)
+    gradient = np.zeros_like(scores)
+    for index in zip(*np.nonzero(scores > -np.inf), strict=True):
+        values = []
+        for sign in (1, -1):
+            moved = scores.copy()
+            moved[index] += sign * step
+            values.append(function(replace(lattice, **{field: moved})))
+        gradient[index] = (values[0] - values[1]) / (2 * step)
+    return gradient
 
 
 def as_doubles(lattice: Lattice) -> List[Floats]:
