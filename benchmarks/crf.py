@@ -1,0 +1,245 @@
+"""The CRF alone beside others: loss with all gradients, and decoding.
+
+    pip install -r benchmarks/requirements.txt
+    python -m benchmarks.crf --threads 1
+    python -m benchmarks.crf --threads 2
+
+writes `benchmarks/results/crf-<threads>-threads.json`. Every engine gets the same
+scores, in alternation in one process, and must find the same loss and score of the best
+path. No tag sequence is forbidden, since the others cannot forbid any. Takes about ten
+minutes on a machine on which nothing else runs.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import torch
+import typer
+from torch_struct import LinearChainCRF
+from torchcrf import CRF
+from wasabi import msg
+
+from spacy_crf_tagger.crf import (
+    Lattice,
+    Potentials,
+    negative_log_likelihood,
+    viterbi,
+)
+
+from .environment import describe
+from .training import write_result
+
+# Sequences, tokens of each, tags.
+SHAPES = [
+    (32, 30, 9),
+    (128, 40, 17),
+    (32, 40, 73),
+    (8, 500, 17),
+    (1, 2000, 17),
+    (1, 20000, 17),
+    (4, 30, 401),
+]
+OURS = "spacy-crf-tagger"
+# torch-struct holds B × T × K × K × K cells, several times over; more do not fit into
+# the memory of a small machine.
+MAX_CELLS = 2**28
+MIN_ROUNDS, MAX_ROUNDS, SECONDS = 3, 50, 4.0
+
+
+class Problem(NamedTuple):
+    """Scores and the right tags, in the forms that the engines take.
+
+    emissions (torch.Tensor): [B, T, K]
+    tags (torch.Tensor): [B, T]
+    crf (CRF): pytorch-crf's module, which holds transitions, start and end scores.
+    potentials (Potentials): The same, for ours.
+    """
+
+    emissions: torch.Tensor
+    tags: torch.Tensor
+    crf: CRF
+    potentials: Potentials
+
+
+Task = Callable[[Problem], float]
+
+
+def main(
+    threads: Annotated[int, typer.Option(help="Threads of torch")] = 1,
+    seed: Annotated[int, typer.Option(help="Random seed")] = 0,
+) -> None:
+    """Measure every engine on every shape, and write medians and ratios."""
+    torch.set_num_threads(threads)
+    rows: list[dict[str, Any]] = []
+    for shape in SHAPES:
+        problem = make_problem(shape, seed)
+        for name, tasks in TASKS.items():
+            rows.append({"shape": shape, "task": name, **measure(tasks, problem)})
+    result = {
+        "command": " ".join(["python -m benchmarks.crf", *sys.argv[1:]]),
+        "environment": {**describe(), "torch threads": threads},
+        "peers": {name: version(name) for name in ("pytorch-crf", "torch-struct")},
+        "seed": seed,
+        "rows": rows,
+    }
+    show(rows)
+    write_result(f"crf-{threads}-threads", result)
+
+
+def make_problem(shape: tuple[int, int, int], seed: int) -> Problem:
+    """Draw normal scores and random tags."""
+    n_sequences, length, n_tags = shape
+    torch.manual_seed(seed)
+    emissions = torch.randn(n_sequences, length, n_tags)
+    tags = torch.randint(n_tags, (n_sequences, length))
+    crf = CRF(n_tags, batch_first=True)
+    parameters = (crf.transitions, crf.start_transitions, crf.end_transitions)
+    arrays = [parameter.detach().numpy() for parameter in parameters]
+    lengths = np.full(n_sequences, length)
+    flat = emissions.reshape(-1, n_tags).numpy()
+    return Problem(emissions, tags, crf, Potentials(flat, *arrays, lengths))
+
+
+def measure(tasks: dict[str, Task], problem: Problem) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): Median seconds and quartiles of each engine, and how
+    many times as long as ours each takes.
+    """
+    cells = problem.emissions.numel() * problem.emissions.shape[2] ** 2
+    fitting = {
+        name: task
+        for name, task in tasks.items()
+        if name != "torch-struct" or cells <= MAX_CELLS
+    }
+    # The first call compiles, and shows whether all solve the same problem.
+    values = {name: task(problem) for name, task in fitting.items()}
+    for name, value in values.items():
+        if not np.isclose(value, values[OURS], rtol=1e-4):
+            raise ValueError(f"{name} finds {value}, and we find {values[OURS]}.")
+    seconds: dict[str, list[float]] = {name: [] for name in fitting}
+    began = time.perf_counter()
+    for number in range(MAX_ROUNDS):
+        if number >= MIN_ROUNDS and time.perf_counter() - began > SECONDS:
+            break
+        for name, task in fitting.items():
+            start = time.perf_counter()
+            task(problem)
+            seconds[name].append(time.perf_counter() - start)
+    medians = {name: statistics.median(each) for name, each in seconds.items()}
+    return {
+        "rounds": len(seconds[OURS]),
+        "median seconds": medians,
+        "quartiles": {
+            name: statistics.quantiles(each, n=4) for name, each in seconds.items()
+        },
+        "times ours": {name: each / medians[OURS] for name, each in medians.items()},
+    }
+
+
+def our_loss(problem: Problem) -> float:
+    """RETURNS (float): The loss; its gradients are computed as well."""
+    free = Lattice.build(problem.potentials)
+    allowed = np.zeros(free.emissions.shape, dtype=bool)
+    tags = problem.tags.reshape(-1).numpy()
+    allowed[np.arange(len(tags)), tags] = True
+    losses, _ = negative_log_likelihood(free, free.restrict(allowed))
+    return float(losses.sum())
+
+
+def our_best(problem: Problem) -> float:
+    """RETURNS (float): The sum of the scores of the best paths."""
+    return float(viterbi(Lattice.build(problem.potentials)).scores.sum())
+
+
+def pytorch_crf_loss(problem: Problem) -> float:
+    """RETURNS (float): The loss; its gradients are computed as well."""
+    emissions = problem.emissions.clone().requires_grad_()
+    problem.crf.zero_grad()
+    loss = -problem.crf(emissions, problem.tags)
+    loss.backward()
+    return float(loss.detach())
+
+
+def pytorch_crf_best(problem: Problem) -> float:
+    """RETURNS (float): The sum of the scores of the best paths."""
+    with torch.no_grad():
+        paths = problem.crf.decode(problem.emissions)
+        return score_paths(problem, torch.tensor(paths))
+
+
+def torch_struct_loss(problem: Problem) -> float:
+    """RETURNS (float): The loss; its gradients are computed as well."""
+    emissions = problem.emissions.clone().requires_grad_()
+    problem.crf.zero_grad()
+    edges = edge_scores(problem, emissions)
+    gold = LinearChainCRF.struct.to_parts(problem.tags, edges.shape[-1])
+    loss = LinearChainCRF(edges).partition.sum() - (gold * edges).sum()
+    loss.backward()
+    return float(loss.detach())
+
+
+def torch_struct_best(problem: Problem) -> float:
+    """RETURNS (float): The sum of the scores of the best paths."""
+    edges = edge_scores(problem, problem.emissions).detach()
+    best = LinearChainCRF(edges).argmax
+    return float((best * edges).sum())
+
+
+def edge_scores(problem: Problem, emissions: torch.Tensor) -> torch.Tensor:
+    """RETURNS (torch.Tensor): What torch-struct takes: the score of each pair of tags
+    at each step, the later one first, [B, T - 1, K, K].
+    """
+    crf = problem.crf
+    edges = crf.transitions.T[None, None] + emissions[:, 1:, :, None]
+    first = (crf.start_transitions + emissions[:, 0])[:, None, None, :]
+    last = crf.end_transitions[None, None, :, None]
+    at_start = torch.zeros(1, edges.shape[1], 1, 1)
+    at_start[:, 0] = 1.0
+    return edges + at_start * first + at_start.flip(1) * last
+
+
+def score_paths(problem: Problem, paths: torch.Tensor) -> float:
+    """RETURNS (float): The sum of the scores of paths, [B, T]."""
+    crf, emissions = problem.crf, problem.emissions
+    total = emissions.gather(2, paths[:, :, None]).sum()
+    total += crf.transitions[paths[:, :-1], paths[:, 1:]].sum()
+    total += crf.start_transitions[paths[:, 0]].sum()
+    total += crf.end_transitions[paths[:, -1]].sum()
+    return float(total)
+
+
+TASKS: dict[str, dict[str, Task]] = {
+    "loss and gradients": {
+        OURS: our_loss,
+        "pytorch-crf": pytorch_crf_loss,
+        "torch-struct": torch_struct_loss,
+    },
+    "decoding": {
+        OURS: our_best,
+        "pytorch-crf": pytorch_crf_best,
+        "torch-struct": torch_struct_best,
+    },
+}
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    """Print how many times as long as ours the others take."""
+    table = []
+    for row in rows:
+        ours = 1000 * row["median seconds"][OURS]
+        others = [
+            f"{row['times ours'][name]:.0f}" if name in row["times ours"] else "–"
+            for name in ("pytorch-crf", "torch-struct")
+        ]
+        shape = " × ".join(map(str, row["shape"]))
+        table.append((row["task"], shape, f"{ours:.2f}", *others))
+    header = ("Task", "B × T × K", "ours, ms", "pytorch-crf, times", "torch-struct")
+    msg.table(table, header=header, aligns=("l", "l", "r", "r", "r"), divider=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)
