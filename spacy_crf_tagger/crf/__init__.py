@@ -11,6 +11,7 @@ from .negative import NegativeSpan, negative_span_loss
 from .paths import KBestPaths, k_best, sample
 from .posterior import expected_weight, tag_posterior
 from .scheme import Constraints, TagScheme
+from .spans import ScoredSpans, SpanPosterior
 
 __all__ = [
     "Constraints",
@@ -19,6 +20,8 @@ __all__ = [
     "Marginals",
     "NegativeSpan",
     "Potentials",
+    "ScoredSpans",
+    "SpanPosterior",
     "TagScheme",
     "ViterbiPaths",
     "divergence",
