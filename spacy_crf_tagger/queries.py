@@ -125,15 +125,16 @@ class LatticeQueries(CRFPipe):
             for group, lattice in self._lattices(docs, copies=k):
                 paths = k_best(lattice, k)
                 tags, scores = to_numpy(paths.tags), to_numpy(paths.scores)
-                log_z = to_numpy(log_partition(lattice))
-                found: List[List[Analysis]] = [[] for _ in group]
-                for row, row_scores in zip(tags, scores, strict=True):
-                    # Where there is no path of this rank, the tags are -1.
-                    ents = self._entities(group, lattice, np.maximum(row, 0))
-                    for n in np.flatnonzero(row_scores > -np.inf).tolist():
-                        probability = float(np.exp(row_scores[n] - log_z[n]))
-                        found[n].append(Analysis(ents[n], min(probability, 1.0)))
-                answers += found
+                probabilities = np.exp(scores - to_numpy(log_partition(lattice)))
+                # Where there is no path of a rank, its tags are -1.
+                ents = self._entities(group, lattice, np.maximum(tags, 0))
+                for n, of_doc in enumerate(ents):
+                    answers.append(
+                        [
+                            Analysis(of_doc[r], min(float(probabilities[r, n]), 1.0))
+                            for r in np.flatnonzero(scores[:, n] > -np.inf).tolist()
+                        ]
+                    )
         return answers
 
     def sample(
@@ -153,11 +154,8 @@ class LatticeQueries(CRFPipe):
         answers: List[List[Tuple[Span, ...]]] = []
         with self._naming_errors():
             for number, (group, lattice) in enumerate(self._lattices(docs, copies=n)):
-                drawn = [
-                    self._entities(group, lattice, row)
-                    for row in to_numpy(sample(lattice, n, (seed, number)))
-                ]
-                answers += [list(of_doc) for of_doc in zip(*drawn, strict=True)]
+                paths = to_numpy(sample(lattice, n, (seed, number)))
+                answers += self._entities(group, lattice, paths)
         return answers
 
     def _lattices(
@@ -181,16 +179,19 @@ class LatticeQueries(CRFPipe):
             )
 
     def _entities(
-        self, docs: List[Doc], lattice: Lattice, tags: NDArray[np.int64]
-    ) -> List[Tuple[Span, ...]]:
-        """RETURNS (List[Tuple[Span, ...]]): The entities of each document that the tags
-        of a group of documents stand for.
+        self, docs: List[Doc], lattice: Lattice, paths: NDArray[np.int64]
+    ) -> List[List[Tuple[Span, ...]]]:
+        """RETURNS (List[List[Tuple[Span, ...]]]): The entities of each document that
+        each of the paths [R, N] through a group of documents stands for.
         """
-        by_doc = spans_by_document(self.scheme.decode(tags), lattice.lengths)
+        by_path = [
+            spans_by_document(self.scheme.decode(tags), lattice.lengths)
+            for tags in paths
+        ]
         settings = self.settings
         return [
-            entities_of(doc, spans, self.labels, settings)
-            for doc, spans in zip(docs, by_doc, strict=True)
+            entities_of(doc, analyses, self.labels, settings)
+            for doc, analyses in zip(docs, zip(*by_path, strict=True), strict=True)
         ]
 
 

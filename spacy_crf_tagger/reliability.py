@@ -81,6 +81,21 @@ def reliability(scores: ArrayLike, correct: ArrayLike, n_bins: int = 10) -> Reli
     return Reliability(size, bins, ece, brier)
 
 
+def entity_reliability(
+    examples: Iterable[Example], spans_key: Optional[str]
+) -> Reliability:
+    """Compare the scores of predicted entities with the share of them that is correct.
+
+    examples (Iterable[Example]): Examples whose predicted documents are analysed.
+    spans_key (Optional[str]): Where their `doc.spans` holds entities with scores; None
+        if it does not, so that there is nothing to compare.
+    RETURNS (Reliability): The comparison.
+    """
+    if spans_key is None:
+        return reliability([], [])
+    return reliability(*score_entities(examples, spans_key))
+
+
 def score_entities(examples: Iterable[Example], spans_key: str) -> ScoredEntities:
     """Find out which of the entities with a score are correct, as spaCy's scorer of
     entities does: those that touch a token without annotation are left out.

@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, Iterable, Optional
 from spacy.scorer import get_ner_prf
 from spacy.training import Example
 
-from .reliability import reliability, score_entities
+from .reliability import entity_reliability
 
 
 def score_ner(
@@ -23,9 +23,7 @@ def score_ner(
     """
     examples = list(examples)
     scores: Dict[str, Any] = get_ner_prf(examples, **kwargs)
-    measured = reliability([], [])
-    if spans_key is not None:
-        measured = reliability(*score_entities(examples, spans_key))
+    measured = entity_reliability(examples, spans_key)
     return {**scores, "ents_ece": measured.ece, "ents_brier": measured.brier}
 
 

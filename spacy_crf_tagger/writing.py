@@ -38,22 +38,29 @@ def write_prediction(
 
 
 def entities_of(
-    doc: Doc, spans: Sequence[LabelledSpan], labels: Sequence[str], settings: Settings
-) -> Tuple[Span, ...]:
-    """Put the entities of an analysis beside those that were set before it, in the
-    order of the text. The document does not change.
+    doc: Doc,
+    analyses: Sequence[Sequence[LabelledSpan]],
+    labels: Sequence[str],
+    settings: Settings,
+) -> List[Tuple[Span, ...]]:
+    """Put the entities of analyses beside those that were set before, in the order of
+    the text. The document does not change.
 
     doc (Doc): The document.
-    spans (Sequence[LabelledSpan]): The entities of the analysis.
+    analyses (Sequence[Sequence[LabelledSpan]]): The entities of each analysis.
     labels (Sequence[str]): The labels that they are numbered by.
     settings (Settings): Whether to respect what is set, and where the component's own
         earlier predictions are.
-    RETURNS (Tuple[Span, ...]): All entities.
+    RETURNS (List[Tuple[Span, ...]]): All entities of each analysis.
     """
     presets, blocked = _presets(doc, settings, settings.spans_key)
     taken = _tokens_of([*presets, *blocked])
-    free = [_to_span(doc, span, labels) for span in spans if span[0] not in taken]
-    return tuple(sorted([*presets, *free], key=lambda span: span.start))
+
+    def all_entities(spans: Sequence[LabelledSpan]) -> Tuple[Span, ...]:
+        free = [_to_span(doc, span, labels) for span in spans if span[0] not in taken]
+        return tuple(sorted([*presets, *free], key=lambda span: span.start))
+
+    return [all_entities(spans) for spans in analyses]
 
 
 def _with_earlier(

@@ -16,7 +16,7 @@ from ..calibration import (
     find_component,
     fit_temperature,
 )
-from ..reliability import Bin, Reliability, reliability, score_entities
+from ..reliability import Bin, Reliability, entity_reliability
 from .loading import load_pipeline
 from .plots import check_plot, plot_reliability
 
@@ -66,10 +66,7 @@ def calibrate(
 
 
 def _measure(nlp: Language, examples: List[Example], pipe: CRFPipe) -> Reliability:
-    spans_key = pipe.settings.spans_key
-    if spans_key is None:
-        return reliability([], [])
-    return reliability(*score_entities(annotate(nlp, examples), spans_key))
+    return entity_reliability(annotate(nlp, examples), pipe.settings.spans_key)
 
 
 def _report(before: Reliability, after: Reliability) -> None:

@@ -76,16 +76,17 @@ class _Copies:
         masks: List[NDArray[np.bool_]] = []
         self.first_copies: List[int] = []  # the unrestricted copy of each span
         for span in spans:
-            sequence = int(np.searchsorted(offsets, span.start, side="right")) - 1
+            sequence = _sequence_of(span, offsets)
             first, end = int(offsets[sequence]), int(offsets[sequence + 1])
-            self.first_copies.append(len(rows))
             everything = np.ones((end - first, free.n_tags), dtype=bool)
-            masks.append(everything)
-            for token, allowed in _deviations(span, scheme, end):
+            own = [everything]
+            for allowed in _deviations(span, scheme, end):
                 mask = everything.copy()
-                mask[token - first : token - first + len(allowed)] = allowed
-                masks.append(mask)
-            rows += [np.arange(first, end)] * (len(masks) - len(rows))
+                mask[span.start - first : span.start - first + len(allowed)] = allowed
+                own.append(mask)
+            self.first_copies.append(len(masks))
+            masks += own
+            rows += [np.arange(first, end)] * len(own)
         self.rows = np.concatenate(rows)
         copied = replace(
             free,
@@ -103,11 +104,13 @@ class _Copies:
         log_z = to_numpy(log_partition(self.lattice, backend))  # [C]
         first = np.array(self.first_copies)
         n_restricted = np.diff([*first, len(log_z)]) - 1
-        restricted = np.delete(log_z, first)
+        is_restricted = np.ones(len(log_z), dtype=bool)
+        is_restricted[first] = False
+        restricted = log_z[is_restricted]
         log_without = np.logaddexp.reduceat(restricted, offsets_of(n_restricted)[:-1])
         require_possible(log_without)
         weights = np.ones(len(log_z))
-        weights[np.setdiff1d(np.arange(len(log_z)), first)] = -np.exp(
+        weights[is_restricted] = -np.exp(
             restricted - np.repeat(log_without, n_restricted)
         )
         marginals = forward_backward(self.lattice, backend, weights)
@@ -121,31 +124,31 @@ class _Copies:
 
 def _deviations(
     span: NegativeSpan, scheme: TagScheme, end: int
-) -> Iterator[Tuple[int, NDArray[np.bool_]]]:
+) -> Iterator[NDArray[np.bool_]]:
     """Split the paths of a sequence that do not have a span by where they leave it.
 
     span (NegativeSpan): The span.
     scheme (TagScheme): The tags.
     end (int): Where its sequence ends.
-    YIELDS (Tuple[int, NDArray[bool]]): A token, and what is allowed from there on,
+    YIELDS (NDArray[bool]): What is allowed from the first token of the span on,
         [tokens, K].
     """
     length = span.end - span.start
     paths = [scheme.encode([(0, length, label)], length) for label in span.labels]
     elsewhere = np.ones((1, scheme.n_tags), dtype=bool)
     elsewhere[0, [path[0] for path in paths]] = False
-    yield span.start, elsewhere
+    yield elsewhere
     for path, label in zip(paths, span.labels, strict=True):
         inside = np.zeros((length + 1, scheme.n_tags), dtype=bool)
         inside[np.arange(length), path] = True
         for n_agreeing in range(1, length):
             leaving = inside[: n_agreeing + 1].copy()
             leaving[-1] = ~leaving[-1]
-            yield span.start, leaving
+            yield leaving
         if scheme.name == "bio" and span.end < end:
             # The end of an entity is not marked: it may go on.
             inside[-1, scheme.inside_tag(label)] = True
-            yield span.start, inside
+            yield inside
 
 
 def _chunks(spans: Sequence[NegativeSpan], lengths: Lengths) -> Iterator[slice]:
@@ -153,7 +156,7 @@ def _chunks(spans: Sequence[NegativeSpan], lengths: Lengths) -> Iterator[slice]:
     offsets = offsets_of(lengths)
     first = n_rows = 0
     for n, span in enumerate(spans):
-        sequence = int(np.searchsorted(offsets, span.start, side="right")) - 1
+        sequence = _sequence_of(span, offsets)
         copies = 2 + (span.end - span.start) * len(span.labels)
         rows = copies * int(lengths[sequence])
         if n > first and n_rows + rows > _MAX_ROWS:
@@ -162,3 +165,7 @@ def _chunks(spans: Sequence[NegativeSpan], lengths: Lengths) -> Iterator[slice]:
         n_rows += rows
     if spans:
         yield slice(first, len(spans))
+
+
+def _sequence_of(span: NegativeSpan, offsets: Lengths) -> int:
+    return int(np.searchsorted(offsets, span.start, side="right")) - 1
