@@ -13,6 +13,8 @@ from spacy.vocab import Vocab
 from thinc.api import HashEmbed, Linear, Maxout, Model, Ops, concatenate
 from thinc.types import Floats2d, Ints1d, Ints2d
 
+from .forms import Bits, hide_randomly, hide_unseen, no_forms, note_forms
+
 Tok2Vec = Model[List[Doc], List[Floats2d]]
 _FIRST_SEED = 8
 
@@ -22,25 +24,35 @@ def build_type_embed(
     attrs: List[Union[str, int]],
     rows: List[int],
     include_static_vectors: bool,
+    form_dropout: float = 0.0,
 ) -> Tok2Vec:
     """Build an embedding of lexical attributes: one hash table for each attribute
     (Svenstrup et al. 2017), mixed by a maxout layer. The settings are those of
     `spacy.MultiHashEmbed.v2`; the work is done once for each word type of a batch.
-    There is no dropout here, where it would hit all tokens of a type at once: the
-    network drops out its input itself.
+    There is no dropout of vectors here, where it would hit all tokens of a type at
+    once: the network drops out its input itself.
 
     width (int): Width of the tables and of the output.
     attrs (List[Union[str, int]]): The token attributes to embed.
     rows (List[int]): Number of rows of each attribute's table.
     include_static_vectors (bool): Whether to mix in the vocab's word vectors, through
         a learned projection. The vectors themselves are not changed.
+    form_dropout (float): Share of the tokens whose form (ORTH, LOWER, NORM or LEMMA,
+        as far as they are among the attributes) is hidden in training, where the model
+        has to do with affixes and shape. In prediction the forms that were never seen
+        in training are hidden. At 0 nothing is hidden.
     RETURNS (Model[List[Doc], List[Floats2d]]): The model.
-    RAISES (ValueError): If there are no attributes, or not one row number for each.
+    RAISES (ValueError): If there are no attributes, or not one row number for each, or
+        the dropout is not in [0, 1).
     """
     if not attrs or len(rows) != len(attrs):
         raise ValueError(
             f"TypeEmbed: give one number of rows for each attribute, not {len(rows)} "
             f"for {len(attrs)}."
+        )
+    if not 0.0 <= form_dropout < 1.0:
+        raise ValueError(
+            f"TypeEmbed: form_dropout must be in [0, 1), not {form_dropout}."
         )
     tables: List[Model[Any, Any]] = [
         HashEmbed(width, n_rows, column=column, seed=_FIRST_SEED + column)
@@ -58,7 +70,11 @@ def build_type_embed(
         init=_init,
         layers=layers,
         dims={"nO": width},
-        attrs={"attrs": list(attrs)},
+        attrs={
+            "attrs": list(attrs),
+            "form_dropout": form_dropout,
+            "seen_forms": no_forms() if form_dropout else None,
+        },
     )
 
 
@@ -79,6 +95,7 @@ def _forward(
     features = np.concatenate(
         [doc.to_array(columns).reshape(len(doc), len(columns)) for doc in docs]
     )  # [N, columns]
+    _hide_forms(model, features, is_train)
     first, inverse, counts = _find_types(features)
     types = features[first]  # [types, columns]
     embedded, backprop_embed = embed(_as_ints(ops, types), is_train)
@@ -123,6 +140,20 @@ def _init(
             project = model.layers[2] = Linear(model.get_dim("nO"))
         project.set_dim("nI", vectors_width)
         project.initialize()
+
+
+def _hide_forms(model: Tok2Vec, features: NDArray[np.uint64], is_train: bool) -> None:
+    rate, attrs = model.attrs["form_dropout"], model.attrs["attrs"]
+    if not rate:
+        return
+    seen: Bits = model.attrs["seen_forms"]
+    if is_train:
+        if not seen.flags.writeable:  # as deserialized
+            seen = model.attrs["seen_forms"] = seen.copy()
+        note_forms(seen, features, attrs)
+        hide_randomly(features, attrs, rate)
+    else:
+        hide_unseen(seen, features, attrs)
 
 
 def _find_types(

@@ -146,6 +146,81 @@ def test_settings_that_do_not_fit_are_refused(attrs, rows):
         build_type_embed(8, attrs, rows, include_static_vectors=False)
 
 
+@pytest.mark.parametrize("form_dropout", [-0.1, 1.0])
+def test_a_rate_that_makes_no_sense_is_refused(form_dropout):
+    with pytest.raises(ValueError, match="form_dropout"):
+        build_type_embed(8, ["NORM"], [10], False, form_dropout)
+
+
+def embed_with_dropout(attrs, words, rate=0.4):
+    docs = [Doc(spacy.blank("en").vocab, words=words)]
+    model = build_type_embed(8, attrs, [300] * len(attrs), False, rate)
+    return model.initialize(X=docs), docs
+
+
+@pytest.mark.parametrize("attrs", [["NORM", "SHAPE"], ["SHAPE", "LOWER"]])
+def test_hides_forms_of_a_share_of_tokens_in_training_only(attrs):
+    model, docs = embed_with_dropout(attrs, ["Ada", "Bob"] * 500)
+    fix_random_seed(0)
+    [trained], _ = model.begin_update(docs)
+    [rows] = model.predict(docs)
+    assert (rows[0] != rows[1]).any()
+    # Their shape is the same, so that without their forms all words are alike.
+    hidden = (trained != rows).any(axis=1)
+    assert hidden.sum() == pytest.approx(400, abs=60)
+    assert len(np.unique(trained[hidden], axis=0)) == 1
+
+
+def test_hides_forms_in_prediction_that_training_has_not_seen():
+    model, docs = embed_with_dropout(["NORM", "SHAPE"], ["Ada", "Bob"])
+    ada, bob = model.predict(docs)[0]
+    np.testing.assert_array_equal(ada, bob)
+    model.begin_update([docs[0][:1].as_doc()])
+    words = ["Ada", "Bob", "Cid", "x"]
+    again, bob, cid, other = model.predict([Doc(docs[0].vocab, words=words)])[0]
+    assert (again != ada).any()
+    np.testing.assert_array_equal(bob, ada)
+    np.testing.assert_array_equal(bob, cid)
+    assert (other != cid).any()
+
+
+def test_what_was_seen_is_saved_and_goes_on():
+    attrs = ["NORM", "SHAPE"]
+    model, docs = embed_with_dropout(attrs, ["Ada", "Bob", "Cid"])
+    model.begin_update([docs[0][:1].as_doc()])
+    again, _ = embed_with_dropout(attrs, ["Ada"])
+    again.from_bytes(model.to_bytes())
+    for each in (model, again):
+        assert (each.predict(docs)[0][0] != each.predict(docs)[0][1]).any()
+        each.begin_update([docs[0][1:2].as_doc()])
+        assert (each.predict(docs)[0][1] != each.predict(docs)[0][2]).any()
+    np.testing.assert_array_equal(again.predict(docs)[0], model.predict(docs)[0])
+    before = model.predict(docs)[0]
+    copied = model.copy()
+    copied.begin_update(docs)
+    np.testing.assert_array_equal(model.predict(docs)[0], before)
+    assert (copied.predict(docs)[0][2] != before[2]).any()
+
+
+def test_hides_nothing_but_forms():
+    nlp = spacy.blank("en")
+    docs = make_docs(nlp)
+    model = build_type_embed(8, ["SHAPE", "SUFFIX"], [50, 50], False, 0.9)
+    model.initialize(X=docs)
+    trained, _ = model.begin_update(docs)
+    for row, predicted in zip(trained, model.predict(docs), strict=True):
+        np.testing.assert_array_equal(row, predicted)
+
+
+def test_without_dropout_training_sees_what_prediction_sees():
+    nlp = spacy.blank("en")
+    docs = make_docs(nlp)
+    model = build_type_embed(12, ATTRS, ROWS, False).initialize(X=docs)
+    trained, _ = model.begin_update(docs)
+    for row, predicted in zip(trained, model.predict(docs), strict=True):
+        np.testing.assert_array_equal(row, predicted)
+
+
 def test_layer_can_be_named_in_a_config():
     config = {"model": {**SMALL_TOK2VEC, "width": 24}}
     model = registry.resolve(config, validate=True)["model"].initialize()
