@@ -15,6 +15,7 @@ from .crf import (
     expected_weight,
     negative_log_likelihood,
     negative_span_loss,
+    path_loss,
 )
 from .crf.lattice import Array
 from .crf.scheme import OUTSIDE
@@ -42,9 +43,12 @@ def annotation_loss(
     RAISES (ValueError): If a score is NaN, or annotation contradicts the tag scheme.
     """
     free = _training_lattice(potentials, scheme)
-    known = free.restrict(annotated_mask(annotation.tags, scheme, free.lengths))
     augmented = _augmented(free, annotation.tags, scheme, settings)
-    losses, gradients = negative_log_likelihood(augmented, known)
+    if (annotation.tags == UNKNOWN).any():
+        known = free.restrict(annotated_mask(annotation.tags, scheme, free.lengths))
+        losses, gradients = negative_log_likelihood(augmented, known)
+    else:
+        losses, gradients = path_loss(augmented, annotation.tags)
     loss = float(losses.sum())
     if annotation.incorrect:
         negative, more = negative_span_loss(free, annotation.incorrect, scheme)

@@ -26,7 +26,7 @@ HEAVY = (
     "spacy_crf_tagger.architectures",
     "spacy_crf_tagger.cli",
     "spacy_crf_tagger.crf.numba_backend",
-    "spacy_crf_tagger.crf.numba_kernels",
+    "spacy_crf_tagger.crf.numba_marginals",
     "spacy_crf_tagger.crf.torch_backend",
 )
 

@@ -6,7 +6,7 @@ torch: a backend is loaded when the first lattice is computed.
 
 from .inference import edge_marginals, forward_backward, log_partition, viterbi
 from .lattice import Lattice, Marginals, Potentials, ViterbiPaths
-from .loss import divergence, negative_log_likelihood
+from .loss import divergence, negative_log_likelihood, path_loss
 from .negative import NegativeSpan, negative_span_loss
 from .paths import KBestPaths, k_best, sample
 from .posterior import expected_weight, tag_posterior
@@ -32,6 +32,7 @@ __all__ = [
     "log_partition",
     "negative_log_likelihood",
     "negative_span_loss",
+    "path_loss",
     "sample",
     "tag_posterior",
     "viterbi",

@@ -31,6 +31,14 @@ class Backend(Protocol):
         """See `forward_backward`."""
         ...
 
+    def subtract_paths(
+        self, lattice: Lattice, tags: NDArray[np.int64], expected: Marginals
+    ) -> Array:
+        """Subtract from expected numbers what the paths with these tags [N] have of
+        each, in place. RETURNS (Array): The scores of the paths, [B].
+        """
+        ...
+
     def edge_marginals(self, lattice: Lattice, tokens: Sequence[int]) -> Array:
         """See `edge_marginals`."""
         ...

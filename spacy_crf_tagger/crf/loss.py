@@ -2,8 +2,40 @@
 
 from typing import Optional, Tuple
 
-from .inference import Backend, forward_backward, require_possible
+import numpy as np
+from numpy.typing import NDArray
+
+from .inference import Backend, backend_for, forward_backward, require_possible
 from .lattice import Array, Lattice, Marginals, Potentials
+
+
+def path_loss(
+    lattice: Lattice, tags: NDArray[np.int64], backend: Optional[Backend] = None
+) -> Tuple[Array, Potentials]:
+    """Compute −log P(path) and its gradients, which are the marginals less what the
+    path has of each tag and step (Lafferty et al. 2001). It is what
+    `negative_log_likelihood` computes where one path is left, in half the time.
+
+    lattice (Lattice): All valid paths.
+    tags (NDArray[int]): The tag of each token, [N].
+    backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
+    RETURNS (Tuple[Array, Potentials]): The loss of each sequence, [B], in nats, and
+        the gradients of their sum.
+    RAISES (ValueError): If there is not one tag for each token, a number is no tag's,
+        or a path is forbidden.
+    """
+    n_tokens = int(lattice.lengths.sum())
+    if tags.shape != (n_tokens,) or not ((tags >= 0) & (tags < lattice.n_tags)).all():
+        raise ValueError(
+            f"A path needs one tag from 0 to {lattice.n_tags - 1} for each of "
+            f"{n_tokens} tokens; the tags' shape is {tags.shape}, and they are from "
+            f"{tags.min(initial=0)} to {tags.max(initial=0)}."
+        )
+    kernels = backend or backend_for(lattice)
+    rest = kernels.forward_backward(lattice)
+    scores = kernels.subtract_paths(lattice, tags, rest)
+    require_possible(scores)
+    return rest.log_z - scores, Potentials(*rest[1:], lattice.lengths)
 
 
 def negative_log_likelihood(

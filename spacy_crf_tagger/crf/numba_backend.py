@@ -1,18 +1,18 @@
-"""The recursions on the CPU: prepares arrays for the kernels and names the results.
-
-Forward-backward runs in scaled probability space (Rabiner 1989, section V.A): every
-token's scores are divided by their sum, so that one exponential a score suffices. A
-sequence whose scores lie too far apart for that is computed in log space instead.
-"""
+"""The recursions on the CPU: prepares arrays for the kernels and names the results."""
 
 from itertools import pairwise
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import numba_kernels as kernels
-from . import numba_paths, numba_posterior
+from . import (
+    numba_expectation,
+    numba_log,
+    numba_marginals,
+    numba_paths,
+    numba_viterbi,
+)
 from .lattice import (
     Expectation,
     Lattice,
@@ -22,14 +22,56 @@ from .lattice import (
     ViterbiPaths,
     offsets_of,
 )
+from .numba_blocks import RANGE
+from .tiles import Layout, layout_of
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_NOTHING = np.array([-np.inf])
+_LEAST = float(np.finfo(np.float64).min)
+
+
+class _Arrays(NamedTuple):
+    """A lattice as the kernels take it. Emissions are single or double precision, all
+    else is double.
+    """
+
+    emissions: Any
+    transitions: Floats
+    start: Floats
+    end: Floats
+    offsets: Ints
+
+
+class _Scaled(NamedTuple):
+    """A lattice in probability space.
+
+    model (Model): Its parameters as exp(score - largest score).
+    layout (Layout): Where the transitions are in the model's tiles.
+    order (NDArray[int]): The sequences that are not empty, of falling length; none, if
+        the parameters lie too far apart.
+    base (NDArray[float]): What the largest scores add to each sequence's log Z, [B].
+    """
+
+    model: numba_marginals.Model
+    layout: Layout
+    order: Ints
+    base: Floats
 
 
 def log_partition(lattice: Lattice) -> Floats:
     """Compute log Z of each sequence, [B]; see `inference.log_partition`."""
-    log_z = np.zeros(len(lattice.lengths))
-    kernels.log_partition(*_arrays(lattice), log_z)
+    arrays = _arrays(lattice)
+    scaled = _scaled(arrays, lattice.lengths)
+    log_z, trusted = _no_results(lattice)
+    numba_marginals.log_partition(
+        arrays.emissions, arrays.offsets, scaled.order, scaled.model, log_z, trusted
+    )
+    log_z += scaled.base
+    for b, sequence in _left(arrays, trusted):
+        alpha = np.empty(sequence.shape)
+        log_z[b] = numba_log.log_forward(sequence, *arrays[1:4], alpha)
     return log_z
 
 
@@ -37,18 +79,44 @@ def forward_backward(lattice: Lattice, weights: Optional[Floats] = None) -> Marg
     """Compute log Z and marginals; see `inference.forward_backward`."""
     if weights is None:
         weights = np.ones(len(lattice.lengths))
+    weights = weights.astype(np.float64, copy=False)
     arrays = _arrays(lattice)
-    emissions = arrays[0]
-    n_tags = lattice.n_tags
-    result = Marginals(
-        np.zeros(len(lattice.lengths)),
-        np.zeros(emissions.shape, dtype=emissions.dtype),
-        np.zeros((n_tags, n_tags)),
-        np.zeros(n_tags),
-        np.zeros(n_tags),
+    emissions, n_tags = arrays.emissions, lattice.n_tags
+    scaled = _scaled(arrays, lattice.lengths)
+    log_z, trusted = _no_results(lattice)
+    tags = np.zeros(emissions.shape, dtype=emissions.dtype)
+    onward = scaled.model.onward
+    steps = np.zeros(onward.values.shape)
+    numba_marginals.forward_backward(
+        emissions,
+        arrays.offsets,
+        scaled.order,
+        scaled.model,
+        weights,
+        log_z,
+        trusted,
+        tags,
+        steps,
     )
-    kernels.forward_backward(*arrays, weights.astype(np.float64), *result)
-    return result
+    log_z += scaled.base
+    edges = scaled.layout.spread(steps * onward.values, n_tags)
+    for b, sequence in _left(arrays, trusted):
+        own = tags[arrays.offsets[b] : arrays.offsets[b + 1]]
+        log_z[b] = numba_log.log_marginals(
+            sequence, *arrays[1:4], weights[b], own, edges
+        )
+    starts, ends = np.zeros(n_tags), np.zeros(n_tags)
+    numba_marginals.add_ends(tags, arrays.offsets, weights, starts, ends)
+    return Marginals(log_z, tags, edges, starts, ends)
+
+
+def subtract_paths(lattice: Lattice, tags: Ints, expected: Marginals) -> Floats:
+    """Subtract paths from expected numbers; see `inference.Backend.subtract_paths`."""
+    scores = np.zeros(len(lattice.lengths))
+    numba_marginals.subtract_paths(
+        *_arrays(lattice), tags.astype(np.int64, copy=False), scores, *expected[1:]
+    )
+    return scores
 
 
 def edge_marginals(lattice: Lattice, tokens: Sequence[int]) -> Floats:
@@ -58,7 +126,7 @@ def edge_marginals(lattice: Lattice, tokens: Sequence[int]) -> Floats:
     rows = np.asarray(tokens, dtype=np.int64)
     edges = np.zeros((len(rows), lattice.n_tags, lattice.n_tags))
     order = np.argsort(rows, kind="stable")
-    kernels.edge_marginals(*_arrays(lattice), rows[order], order, edges)
+    numba_log.edge_marginals(*_arrays(lattice), rows[order], order, edges)
     return edges
 
 
@@ -67,27 +135,52 @@ def viterbi(lattice: Lattice) -> ViterbiPaths:
     emissions, transitions, start, end, offsets = _arrays(lattice)
     tags = np.zeros(len(emissions), dtype=np.int64)
     scores = np.zeros(len(lattice.lengths))
-    index_type = np.int16 if lattice.n_tags <= np.iinfo(np.int16).max else np.int32
-    longest = int(lattice.lengths.max(initial=0))
-    previous = np.zeros((longest, lattice.n_tags), dtype=index_type)
-    kernels.viterbi(emissions, transitions, start, end, offsets, previous, tags, scores)
+    layout = layout_of(transitions > -np.inf)
+    scorer = numba_viterbi.Scorer(
+        layout.fill(np.append(transitions, 0.0)),
+        *layout.predecessors(transitions),
+        start,
+        end,
+    )
+    order = _falling(lattice.lengths)
+    numba_viterbi.viterbi(emissions, offsets, order, scorer, tags, scores)
     return ViterbiPaths(tags, scores)
 
 
 def tag_posterior(lattice: Lattice, pairs: NDArray[np.int64]) -> TagPosterior:
     """Compute tag marginals and conditionals; see `posterior.tag_posterior`."""
-    n_tokens = len(lattice.emissions)
+    arrays = _arrays(lattice)
+    scaled = _scaled(arrays, lattice.lengths)
+    n_tokens, n_tags = arrays.emissions.shape
     result = TagPosterior(
-        np.zeros((n_tokens, lattice.n_tags)), np.zeros((n_tokens, len(pairs)))
+        np.zeros((n_tokens, n_tags)), np.zeros((n_tokens, len(pairs)))
     )
-    numba_posterior.posterior(*_arrays(lattice), pairs, *result)
+    log_z, trusted = _no_results(lattice)
+    top = np.max(arrays.transitions)
+    exp_scores = np.exp(arrays.transitions[pairs[:, 0], pairs[:, 1]] - top)
+    numba_marginals.posterior(
+        arrays.emissions,
+        arrays.offsets,
+        scaled.order,
+        scaled.model,
+        pairs,
+        exp_scores,
+        log_z,
+        trusted,
+        *result,
+    )
+    for b, sequence in _left(arrays, trusted):
+        own = slice(arrays.offsets[b], arrays.offsets[b + 1])
+        numba_log.log_posterior(
+            sequence, *arrays[1:4], pairs, result.tags[own], result.conditionals[own]
+        )
     return result
 
 
 def expected_weight(lattice: Lattice, weights: Floats) -> Expectation:
     """Compute an expectation and its gradients; see `posterior.expected_weight`."""
     arrays = _arrays(lattice)
-    emissions, n_tags = arrays[0], lattice.n_tags
+    emissions, n_tags = arrays.emissions, lattice.n_tags
     values = np.zeros(len(lattice.lengths))
     gradients = Potentials(
         np.zeros(emissions.shape, dtype=emissions.dtype),
@@ -96,7 +189,7 @@ def expected_weight(lattice: Lattice, weights: Floats) -> Expectation:
         np.zeros(n_tags),
         lattice.lengths,
     )
-    numba_posterior.expectation(
+    numba_expectation.expectation(
         *arrays, weights.astype(np.float64), values, *gradients[:-1]
     )
     return Expectation(values, gradients)
@@ -124,7 +217,7 @@ def sample(lattice: Lattice, uniforms: Floats) -> NDArray[np.int64]:
     alpha = np.empty(emissions.shape)
     for first, behind in pairwise(offsets):
         if first < behind:
-            kernels._log_forward(
+            numba_log.log_forward(
                 emissions[first:behind], transitions, start, end, alpha[first:behind]
             )
     tags = np.empty(uniforms.shape, dtype=np.int64)
@@ -133,14 +226,65 @@ def sample(lattice: Lattice, uniforms: Floats) -> NDArray[np.int64]:
     return tags
 
 
-def _arrays(lattice: Lattice) -> Tuple[Any, Floats, Floats, Floats, Any]:
+def _arrays(lattice: Lattice) -> _Arrays:
     emissions = lattice.emissions
     if emissions.dtype not in (np.float32, np.float64):
         emissions = emissions.astype(np.float64)
-    return (
+    return _Arrays(
         np.ascontiguousarray(emissions),
         np.ascontiguousarray(lattice.transitions, dtype=np.float64),
         np.ascontiguousarray(lattice.start, dtype=np.float64),
         np.ascontiguousarray(lattice.end, dtype=np.float64),
         offsets_of(lattice.lengths),
     )
+
+
+def _scaled(arrays: _Arrays, lengths: Ints) -> _Scaled:
+    layout = layout_of(arrays.transitions > -np.inf)
+    parts = (arrays.transitions.reshape(-1), arrays.start, arrays.end)
+    tops = [float(part.max()) for part in parts]
+    # All in one array, which ends each part with what becomes a zero.
+    relative = np.concatenate(
+        [
+            number
+            for part, top in zip(parts, tops, strict=True)
+            for number in (part - max(top, _LEAST), _NOTHING)
+        ]
+    )
+    scores = np.exp(relative)
+    n_tags = len(arrays.start)
+    model = numba_marginals.Model(
+        layout.fill(scores[: n_tags**2 + 1]),
+        layout.fill_transposed(scores[: n_tags**2 + 1]),
+        scores[n_tags**2 + 1 : -n_tags - 1],
+        scores[-n_tags - 1 :],
+    )
+    order = _falling(lengths)
+    if relative[relative > -np.inf].min(initial=0.0) < -RANGE:
+        order = order[:0]
+    base = np.full(len(lengths), tops[1] + tops[2])
+    base[lengths == 0] = 0.0
+    # A single token takes no step, and 0 * -inf is no number.
+    several = lengths > 1
+    base[several] += (lengths[several] - 1) * tops[0]
+    return _Scaled(model, layout, order, base)
+
+
+def _falling(lengths: Ints) -> Ints:
+    """RETURNS (NDArray[int]): The sequences that are not empty, of falling length."""
+    order = np.argsort(-lengths, kind="stable")
+    return order[: np.count_nonzero(lengths)]
+
+
+def _no_results(lattice: Lattice) -> "tuple[Floats, NDArray[np.bool_]]":
+    """RETURNS (tuple): Zeros for log Z, and what is done: the empty sequences."""
+    return np.zeros(len(lattice.lengths)), lattice.lengths == 0
+
+
+def _left(arrays: _Arrays, trusted: NDArray[np.bool_]) -> "list[tuple[int, Any]]":
+    """RETURNS (list): The sequences that are left to log space, with their scores."""
+    offsets = arrays.offsets
+    return [
+        (b, arrays.emissions[offsets[b] : offsets[b + 1]])
+        for b in np.flatnonzero(~trusted).tolist()
+    ]

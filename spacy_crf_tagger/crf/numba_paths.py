@@ -5,10 +5,11 @@ the scores of tag j after each tag.
 """
 
 import numpy as np
-from numba import njit
+
+from .compiled import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_paths(emissions, transitions, start, offsets, limit):  # type: ignore[no-untyped-def]
     """Return how many paths lead to the tag of a token to which most lead. What is
     more than the limit is not counted.
@@ -34,7 +35,7 @@ def count_paths(emissions, transitions, start, offsets, limit):  # type: ignore[
     return most
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def k_best(  # type: ignore[no-untyped-def]
     emissions, transitions, start, end, offsets, came_from, tags, scores
 ):
@@ -81,7 +82,7 @@ def k_best(  # type: ignore[no-untyped-def]
             tags[r, first] = cell // width
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _merge(lists, counts, scores, best, cells):  # type: ignore[no-untyped-def]
     """Merge falling lists [K, width], each of which is raised by a score [K], as far as
     there is room in `best`. Write where each value is from, and return their number.
@@ -108,7 +109,7 @@ def _merge(lists, counts, scores, best, cells):  # type: ignore[no-untyped-def]
     return best.shape[0]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sample(alpha, transitions, end, offsets, uniforms, tags):  # type: ignore[no-untyped-def]
     """Write paths [n, N] that follow from log forward scores alpha [N, K] and uniform
     random numbers [n, N].
@@ -134,7 +135,7 @@ def sample(alpha, transitions, end, offsets, uniforms, tags):  # type: ignore[no
                 tags[s, row] = _draw(cumulated[following], uniforms[s, row])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _cumulate(alpha, scores, cumulated):  # type: ignore[no-untyped-def]
     """Write the sums of the weights exp(alpha + score - max) up to each tag."""
     top = -np.inf
@@ -146,7 +147,7 @@ def _cumulate(alpha, scores, cumulated):  # type: ignore[no-untyped-def]
         cumulated[k] = total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _draw(cumulated, uniform):  # type: ignore[no-untyped-def]
     """Return the first tag whose sum is more than a share of the total. It adds to the
     sum, so that its weight is not zero; and there is one, because a product with a

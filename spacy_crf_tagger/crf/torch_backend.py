@@ -64,6 +64,37 @@ def forward_backward(lattice: Lattice, weights: Optional[Array] = None) -> Margi
     return Marginals(*map(convert, (log_z, tags, edges, starts, ends)))
 
 
+def subtract_paths(
+    lattice: Lattice, tags: NDArray[np.int64], expected: Marginals
+) -> Array:
+    """Subtract paths from expected numbers; see `inference.Backend.subtract_paths`."""
+    scores = _Scores(lattice)
+    device = scores.emissions.device
+    path = torch.as_tensor(tags, device=device)
+    tokens = torch.arange(len(path), device=device)
+    steps = torch.ones_like(path, dtype=torch.bool)
+    steps[scores.first_rows] = False
+    second = tokens[steps]
+    step = path[second - 1], path[second]
+    first_tag, last_tag = path[scores.first_rows], path[scores.last_rows]
+    by_token = scores.emissions[tokens, path]
+    by_token[second] += scores.transitions[step]
+    by_token[scores.first_rows] += scores.start[first_tag]
+    by_token[scores.last_rows] += scores.end[last_tag]
+    own = torch.repeat_interleave(scores.lengths_tensor)
+    total = by_token.new_zeros(len(scores.lengths)).index_add_(0, own, by_token)
+    for counts, index in (
+        (expected.tags, (tokens, path)),
+        (expected.transitions, step),
+        (expected.start, (first_tag,)),
+        (expected.end, (last_tag,)),
+    ):
+        shared = torch.as_tensor(counts)  # with the memory of an array, if it is one
+        minus_one = shared.new_full(index[0].shape, -1.0)
+        shared.index_put_(index, minus_one, accumulate=True)
+    return scores.convert(total)
+
+
 def edge_marginals(lattice: Lattice, tokens: Sequence[int]) -> Array:
     """Compute joint probabilities of neighbouring tags, [M, K, K]; see
     `inference.edge_marginals`.

@@ -124,8 +124,7 @@ class TaggerNetwork(nn.Module):
         RETURNS (Tuple): Emissions [N, K], transitions [K, K], start [K] and end [K];
             the last three are None if the network has no transitions.
         """
-        states = self._encode(vectors, lengths, dropout if self.training else 0.0)
-        emissions = self.emission(states)  # [N, K]
+        emissions = self._score(vectors, lengths, dropout if self.training else 0.0)
         emissions = emissions.masked_fill(self.dormant, -torch.inf)
         if not self.config.transitions:
             return emissions, None, None, None
@@ -159,10 +158,10 @@ class TaggerNetwork(nn.Module):
         network.train(self.training)
         return network
 
-    def _encode(
+    def _score(
         self, vectors: Tensor, lengths: NDArray[np.int64], dropout: float
     ) -> Tensor:
-        """RETURNS (Tensor): States, [N, width_out]."""
+        """RETURNS (Tensor): Emissions, [N, K]."""
         config = self.config
         if self.training:
             vectors = word_dropout(vectors, config.word_dropout)
@@ -170,14 +169,19 @@ class TaggerNetwork(nn.Module):
             lengths, config.window, config.overlap, config.max_tokens, vectors.device
         )
         if not buckets:
-            return vectors.new_zeros((0, config.width_out))
-        states = torch.cat(
-            [self._encode_bucket(vectors, bucket, dropout) for bucket in buckets]
+            nothing: Tensor = self.emission(vectors.new_zeros((0, config.width_out)))
+            return nothing
+        # States are wide, and not kept beyond their bucket.
+        emissions = torch.cat(
+            [
+                self.emission(self._encode(vectors, bucket, dropout))
+                for bucket in buckets
+            ]
         )
         order = np.argsort(np.concatenate([bucket.kept_rows for bucket in buckets]))
-        return states.index_select(0, torch.from_numpy(order).to(vectors.device))
+        return emissions.index_select(0, torch.from_numpy(order).to(vectors.device))
 
-    def _encode_bucket(self, vectors: Tensor, bucket: Bucket, dropout: float) -> Tensor:
+    def _encode(self, vectors: Tensor, bucket: Bucket, dropout: float) -> Tensor:
         """RETURNS (Tensor): States of the tokens that the bucket keeps."""
         longest, size = bucket.rows.shape
         block = vectors.index_select(0, bucket.rows.reshape(-1))

@@ -11,6 +11,8 @@ from spacy_crf_tagger.crf import (
     divergence,
     log_partition,
     negative_log_likelihood,
+    numba_backend,
+    path_loss,
     viterbi,
 )
 
@@ -102,6 +104,37 @@ def test_likelihood_counts_the_paths_that_agree(
         expected.append(-np.log(np.exp(log_p[agrees]).sum()))
     np.testing.assert_allclose(losses, expected, atol=1e-10)
     np.testing.assert_array_equal(gradients.lengths, LENGTHS)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_loss_of_a_path_is_that_of_the_lattice_with_this_path(
+    seed: int, dtype: type, engine: Engine
+) -> None:
+    problem = Problem(seed, unknown=0.0)
+    potentials = Potentials._make(
+        [*(part.astype(dtype) for part in problem.potentials[:-1]), LENGTHS]
+    )
+    free, known = problem.free(potentials), problem.known(potentials)
+    tags = problem.annotation.argmax(axis=1)
+    expected, expected_gradients = negative_log_likelihood(free, known, numba_backend)
+    losses, gradients = path_loss(engine.prepare(free), tags, engine.backend)
+    np.testing.assert_allclose(losses, expected, rtol=1e-6, atol=1e-9)
+    assert str(gradients.emissions.dtype).endswith(np.dtype(dtype).name)
+    for own, other in zip(gradients, expected_gradients, strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-6)
+
+
+def test_path_that_is_no_path_is_refused(engine: Engine) -> None:
+    problem = Problem(seed=0, unknown=0.0)
+    tags = problem.annotation.argmax(axis=1)
+    free = engine.prepare(problem.free(problem.potentials))
+    for wrong in (tags[:-1], np.where(tags == tags[0], 4, tags), tags - 4):
+        with pytest.raises(ValueError, match="one tag from 0 to 3 for each of"):
+            path_loss(free, wrong, engine.backend)
+    forbidden = np.ones(problem.annotation.shape, dtype=bool)
+    forbidden[0, tags[0]] = False
+    with pytest.raises(ValueError, match="forbidden for sequence 0"):
+        path_loss(free.restrict(forbidden), tags, engine.backend)
 
 
 def teacher_of(problem: Problem, seed: int) -> Lattice:

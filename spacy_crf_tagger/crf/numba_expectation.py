@@ -1,103 +1,17 @@
-"""Compiled recursions beyond plain marginals: what tag follows a given one, and how
-an expectation changes with the scores. Shapes as in `numba_kernels`.
+"""The kernel of an expectation over paths and its gradients, one sequence at a time, in
+probability space where that can be trusted, as in `numba_blocks`.
+
+Shapes: emissions [N, K], transitions [K, K], start and end [K], offsets [B + 1].
 """
 
 import numpy as np
-from numba import njit
 
-from .numba_kernels import (
-    _exp_parameters,
-    _forward,
-    _log_backward,
-    _log_forward,
-    _longest,
-    _times,
-)
+from .compiled import kernel
+from .numba_blocks import RANGE, TINY
+from .numba_log import log_backward, log_forward, longest_of
 
 
-@njit(cache=True, nogil=True)
-def posterior(  # type: ignore[no-untyped-def]
-    emissions, transitions, start, end, offsets, pairs, tags, conditionals
-):
-    """Write the probability of each tag [N, K], and that of the second tag of each
-    pair [P, 2] at a token given the first one at the token before [N, P].
-    """
-    n_tags = emissions.shape[1]
-    parameters, fits = _exp_parameters(transitions, start, end)
-    exp_transitions, exp_end = parameters[0], parameters[4]
-    transposed = np.ascontiguousarray(exp_transitions.T)
-    longest = _longest(offsets)
-    alpha = np.empty((longest, n_tags))
-    exp_emissions = np.empty((longest, n_tags))
-    scales = np.empty(longest)
-    beta, ahead = np.empty(n_tags), np.empty(n_tags)
-    for b in range(offsets.shape[0] - 1):
-        first, last = offsets[b], offsets[b + 1] - 1
-        sequence = emissions[first : last + 1]
-        length = sequence.shape[0]
-        if length == 0:
-            continue
-        trusted, closing, log_z = False, 0.0, 0.0
-        if fits:
-            log_z, closing, trusted = _forward(
-                sequence, parameters, alpha, exp_emissions, scales
-            )
-        if not trusted:
-            _log_posterior(
-                sequence,
-                transitions,
-                start,
-                end,
-                pairs,
-                tags[first : last + 1],
-                conditionals[first : last + 1],
-            )
-            continue
-        if log_z == -np.inf:
-            continue
-        for k in range(n_tags):
-            beta[k] = 0.0 if alpha[length - 1, k] == 0.0 else exp_end[k] / closing
-            tags[last, k] = alpha[length - 1, k] * beta[k]
-        for t in range(length - 2, -1, -1):
-            for k in range(n_tags):
-                ahead[k] = exp_emissions[t + 1, k] * beta[k] / scales[t + 1]
-            _times(ahead, transposed, beta)
-            for i in range(n_tags):
-                if alpha[t, i] == 0.0:
-                    beta[i] = 0.0
-                tags[first + t, i] = alpha[t, i] * beta[i]
-            for p in range(pairs.shape[0]):
-                i, j = pairs[p, 0], pairs[p, 1]
-                if beta[i] > 0.0:
-                    conditionals[first + t + 1, p] = (
-                        exp_transitions[i, j] * ahead[j] / beta[i]
-                    )
-
-
-@njit(cache=True, nogil=True)
-def _log_posterior(  # type: ignore[no-untyped-def]
-    emissions, transitions, start, end, pairs, tags, conditionals
-):
-    """The same for one sequence in log space."""
-    length, n_tags = emissions.shape
-    alpha = np.empty((length, n_tags))
-    beta = np.empty((length, n_tags))
-    log_z = _log_forward(emissions, transitions, start, end, alpha)
-    if log_z == -np.inf:
-        return
-    _log_backward(emissions, transitions, end, beta)
-    for t in range(length):
-        for k in range(n_tags):
-            tags[t, k] = np.exp(alpha[t, k] + beta[t, k] - log_z)
-        if t > 0:
-            for p in range(pairs.shape[0]):
-                i, j = pairs[p, 0], pairs[p, 1]
-                if tags[t - 1, i] > 0.0:
-                    step = transitions[i, j] + emissions[t, j] + beta[t, j]
-                    conditionals[t, p] = np.exp(step - beta[t - 1, i])
-
-
-@njit(cache=True, nogil=True)
+@kernel
 def expectation(  # type: ignore[no-untyped-def]
     emissions,
     transitions,
@@ -119,7 +33,7 @@ def expectation(  # type: ignore[no-untyped-def]
     parameters, fits = _exp_parameters(transitions, start, end)
     exp_transitions, exp_end = parameters[0], parameters[4]
     transposed = np.ascontiguousarray(exp_transitions.T)
-    longest = _longest(offsets)
+    longest = longest_of(offsets)
     alpha = np.empty((longest, n_tags))
     weighted_alpha = np.empty((longest, n_tags))
     exp_emissions = np.empty((longest, n_tags))
@@ -200,7 +114,7 @@ def expectation(  # type: ignore[no-untyped-def]
             edges[i, j] += scaled_edges[i, j] * exp_transitions[i, j]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _log_expectation(  # type: ignore[no-untyped-def]
     emissions, transitions, start, end, weights, tags, edges
 ):
@@ -208,10 +122,10 @@ def _log_expectation(  # type: ignore[no-untyped-def]
     length, n_tags = emissions.shape
     alpha = np.empty((length, n_tags))
     beta = np.empty((length, n_tags))
-    log_z = _log_forward(emissions, transitions, start, end, alpha)
+    log_z = log_forward(emissions, transitions, start, end, alpha)
     if log_z == -np.inf:
         return 0.0
-    _log_backward(emissions, transitions, end, beta)
+    log_backward(emissions, transitions, end, beta)
     before = np.zeros((length, n_tags))  # expected weight up to the token, given a tag
     after = np.zeros((length, n_tags))  # the same beyond the token
     for t in range(length):
@@ -251,3 +165,116 @@ def _log_expectation(  # type: ignore[no-untyped-def]
                 total = before[t - 1, i] + weights[j] + after[t, j]
                 edges[i, j] += probability * (total - expected)
     return expected
+
+
+@kernel
+def _exp_scores(scores, out):  # type: ignore[no-untyped-def]
+    """Write exp(score - max) and return the maximum, and whether all fit."""
+    top = -np.inf
+    low = np.inf
+    for k in range(scores.shape[0]):
+        if scores[k] > top:
+            top = scores[k]
+        if scores[k] != -np.inf and scores[k] < low:
+            low = scores[k]
+    if top == -np.inf:
+        out[:] = 0.0
+        return top, True
+    for k in range(scores.shape[0]):
+        out[k] = np.exp(np.float64(scores[k]) - top)
+    return np.float64(top), top - low <= RANGE
+
+
+@kernel
+def _exp_parameters(transitions, start, end):  # type: ignore[no-untyped-def]
+    """Return exp(score - max) and the maximum of transitions, start and end scores,
+    and whether all fit.
+    """
+    n_tags = transitions.shape[0]
+    exp_transitions = np.empty((n_tags, n_tags))
+    exp_start, exp_end = np.empty(n_tags), np.empty(n_tags)
+    transition_top, transitions_fit = _exp_scores(
+        transitions.reshape(n_tags * n_tags), exp_transitions.reshape(n_tags * n_tags)
+    )
+    start_top, start_fits = _exp_scores(start, exp_start)
+    end_top, end_fits = _exp_scores(end, exp_end)
+    parameters = (
+        exp_transitions,
+        transition_top,
+        exp_start,
+        start_top,
+        exp_end,
+        end_top,
+    )
+    return parameters, transitions_fit and start_fits and end_fits
+
+
+@kernel
+def _times(vector, matrix, out):  # type: ignore[no-untyped-def]
+    """Out = vector @ matrix, skipping zeros of the vector."""
+    n_tags = out.shape[0]
+    out[:] = 0.0
+    for i in range(n_tags):
+        weight = vector[i]
+        if weight != 0.0:
+            row = matrix[i]
+            for j in range(n_tags):
+                out[j] += weight * row[j]
+
+
+@kernel
+def _scale(vector):  # type: ignore[no-untyped-def]
+    """Divide by the sum. Return it, and whether no state came near underflow."""
+    total = 0.0
+    for k in range(vector.shape[0]):
+        total += vector[k]
+    if total == 0.0:
+        return total, True
+    safe = True
+    inverse = 1.0 / total
+    for k in range(vector.shape[0]):
+        vector[k] *= inverse
+        if vector[k] < TINY and vector[k] != 0.0:
+            safe = False
+    return total, safe
+
+
+@kernel
+def _forward(  # type: ignore[no-untyped-def]
+    emissions, parameters, alpha, exp_emissions, scales
+):
+    """Forward recursion of one sequence of at least one token in probability space.
+
+    Writes alpha (scaled to sum 1), exp(emissions) and the scales; returns log Z, the
+    scale of the end, and whether the result can be trusted.
+    """
+    length, n_tags = emissions.shape
+    exp_transitions, transition_top, exp_start, start_top, exp_end, end_top = parameters
+    log_z = start_top + end_top
+    if length > 1:  # a single token takes no step, and 0 * -inf is no number
+        log_z += (length - 1) * transition_top
+    for t in range(length):
+        top, fits = _exp_scores(emissions[t], exp_emissions[t])
+        if not fits:
+            return log_z, 0.0, False
+        if top == -np.inf:
+            return top, 0.0, True
+        log_z += top
+        if t == 0:
+            alpha[0] = exp_start
+        else:
+            _times(alpha[t - 1], exp_transitions, alpha[t])
+        for k in range(n_tags):
+            alpha[t, k] *= exp_emissions[t, k]
+        scales[t], safe = _scale(alpha[t])
+        if not safe:
+            return log_z, 0.0, False
+        if scales[t] == 0.0:
+            return -np.inf, 0.0, True
+        log_z += np.log(scales[t])
+    closing = 0.0
+    for k in range(n_tags):
+        closing += alpha[length - 1, k] * exp_end[k]
+    if closing == 0.0:
+        return -np.inf, 0.0, True
+    return log_z + np.log(closing), closing, True

@@ -1,0 +1,141 @@
+"""The kernel that finds the best paths, for eight sequences at a time.
+
+Shapes as in `numba_marginals`. Like forward-backward it keeps one vector for each
+segment, and computes the others of a segment again to trace the paths back.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .compiled import kernel
+from .lanes import LANES, add, fill, larger, load, store
+from .numba_blocks import choose_sequences, read_scores, segment_length
+from .tiles import Tiles
+
+
+class Scorer(NamedTuple):
+    """The parameters of a lattice, for the kernel.
+
+    onward (Tiles): Scores of transitions.
+    sources (NDArray[int]): For each tag in turn the tags that may precede it.
+    limits (NDArray[int]): Where those of each tag begin and end, [K + 1].
+    steps (NDArray[float]): The score of the step from each source.
+    start (NDArray[float]): Start scores, [K].
+    end (NDArray[float]): End scores, [K].
+    """
+
+    onward: Tiles
+    sources: NDArray[np.int64]
+    limits: NDArray[np.int64]
+    steps: NDArray[np.float64]
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+
+
+@kernel
+def viterbi(emissions, offsets, order, scorer, tags, scores):  # type: ignore[no-untyped-def]
+    """Write the tags of the best paths [N] and their scores [B]. Of equal paths the one
+    with the lower tag numbers, read from the end, wins.
+    """
+    if order.shape[0] == 0:
+        return
+    vector = (emissions.shape[1] + 1) * LANES
+    longest = offsets[order[0] + 1] - offsets[order[0]]
+    segment = min(segment_length(emissions.shape[1]), longest)
+    best = np.zeros((segment + 1) * vector)
+    checkpoints = np.zeros((longest + segment - 1) // segment * vector)
+    rows, lengths = np.zeros(LANES, dtype=np.int64), np.zeros(LANES, dtype=np.int64)
+    tag = np.zeros(LANES, dtype=np.int64)
+    for first in range(0, order.shape[0], LANES):
+        n_sequences = choose_sequences(rows, lengths, order, first, offsets)
+        longest = lengths[0]
+        n_segments = (longest + segment - 1) // segment
+        for number in range(n_segments):
+            begin = number * segment
+            if number > 0:
+                best[:vector] = best[segment * vector : (segment + 1) * vector]
+            checkpoints[number * vector : (number + 1) * vector] = best[:vector]
+            n = min(segment, longest - begin)
+            _score_segment(emissions, rows, lengths, begin, n, scorer, best)
+            for lane in range(n_sequences):
+                u = lengths[lane] - 1 - begin
+                if 0 <= u < n:
+                    b = order[first + lane]
+                    last = (u + 1) * vector + lane
+                    tag[lane], scores[b] = _choose_last(best, last, scorer.end)
+        for number in range(n_segments - 1, -1, -1):
+            begin = number * segment
+            n = min(segment, longest - begin)
+            if number < n_segments - 1:
+                best[:vector] = checkpoints[number * vector : (number + 1) * vector]
+                _score_segment(emissions, rows, lengths, begin, n, scorer, best)
+            for lane in range(n_sequences):
+                for t in range(min(begin + n, lengths[lane]) - 1, begin - 1, -1):
+                    tags[rows[lane] + t] = tag[lane]
+                    if t > 0:
+                        before = (t - begin) * vector + lane
+                        tag[lane] = _choose(best, before, scorer, tag[lane])
+
+
+@kernel
+def _score_segment(emissions, rows, lengths, begin, n, scorer, best):  # type: ignore[no-untyped-def]
+    """Write the score of the best path to each tag of n tokens to `best`, whose first
+    vector is that of the token before them.
+    """
+    n_tags = emissions.shape[1]
+    vector = (n_tags + 1) * LANES
+    tiles = scorer.onward
+    for u in range(n):
+        before, here = u * vector, (u + 1) * vector
+        read_scores(emissions, rows, lengths, begin + u, best, here)
+        if begin + u == 0:
+            for k in range(n_tags):
+                place = here + k * LANES
+                store(best, place, add(load(best, place), fill(scorer.start[k])))
+            continue
+        for tile in range(tiles.columns.shape[0]):
+            top_0, top_1 = fill(-np.inf), fill(-np.inf)
+            top_2, top_3 = fill(-np.inf), fill(-np.inf)
+            for e in range(tiles.limits[tile], tiles.limits[tile + 1]):
+                score = load(best, before + tiles.rows[e] * LANES)
+                top_0 = larger(top_0, add(score, fill(tiles.values[e, 0])))
+                top_1 = larger(top_1, add(score, fill(tiles.values[e, 1])))
+                top_2 = larger(top_2, add(score, fill(tiles.values[e, 2])))
+                top_3 = larger(top_3, add(score, fill(tiles.values[e, 3])))
+            column = tiles.columns[tile]
+            _add_to(best, here + column[0] * LANES, top_0)
+            _add_to(best, here + column[1] * LANES, top_1)
+            _add_to(best, here + column[2] * LANES, top_2)
+            _add_to(best, here + column[3] * LANES, top_3)
+
+
+@kernel
+def _add_to(vectors, place, more):  # type: ignore[no-untyped-def]
+    store(vectors, place, add(load(vectors, place), more))
+
+
+@kernel
+def _choose_last(best, place, end):  # type: ignore[no-untyped-def]
+    """Return the best last tag of a lane, and its score."""
+    tag = 0
+    score = best[place] + end[0]
+    for k in range(1, end.shape[0]):
+        candidate = best[place + k * LANES] + end[k]
+        if candidate > score:
+            tag, score = k, candidate
+    return tag, score
+
+
+@kernel
+def _choose(best, place, scorer, tag):  # type: ignore[no-untyped-def]
+    """Return the tag on the best path to a tag of the next token."""
+    source = 0
+    score = -np.inf
+    for n in range(scorer.limits[tag], scorer.limits[tag + 1]):
+        k = scorer.sources[n]
+        candidate = best[place + k * LANES] + scorer.steps[n]
+        if candidate > score:
+            source, score = k, candidate
+    return source

@@ -1,0 +1,201 @@
+"""What only the kernels of the CPU have: lanes, tiles and segments. Everything here is
+compared with NumPy or with the other backend, which has none of them.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numba import njit
+
+from spacy_crf_tagger.crf import (
+    Lattice,
+    Potentials,
+    TagScheme,
+    forward_backward,
+    lanes,
+    log_partition,
+    numba_backend,
+    tag_posterior,
+    torch_backend,
+    viterbi,
+)
+from spacy_crf_tagger.crf.numba_blocks import segment_length
+from spacy_crf_tagger.crf.tiles import TILE_WIDTH, layout_of
+
+# More and less than a segment, ends of segments, more than a block of eight.
+LENGTHS = np.array([300, 1, 129, 128, 0, 127, 257, 40, 5, 384, 2, 0, 77])
+SCHEME = TagScheme(["A", "B", "C", "D"])
+SEGMENT = segment_length.py_func(SCHEME.n_tags)
+
+
+@njit
+def apply(values, exps, exponents, mantissas):
+    for first in range(0, len(values), lanes.LANES):
+        found = lanes.exp(lanes.load(values, first))
+        lanes.store(exps, first, found)
+        normal = lanes.replace(found, 0.0, 1.0)
+        lanes.store(exponents, first, lanes.exponent(normal))
+        lanes.store(mantissas, first, lanes.mantissa(normal))
+
+
+@settings(deadline=None)  # the first call compiles
+@given(
+    arrays(
+        np.float64,
+        8,
+        elements=st.one_of(
+            st.floats(-700, 0), st.floats(-1, 0), st.sampled_from([-np.inf, -1e300])
+        ),
+    )
+)
+def test_exp(values):
+    exps, exponents, mantissas = (np.full(8, np.nan) for _ in range(3))
+    apply(values, exps, exponents, mantissas)
+    np.testing.assert_allclose(exps, np.exp(values), rtol=4e-16)
+    normal = np.where(exps == 0, 1.0, exps)
+    np.testing.assert_array_equal(mantissas * 2.0**exponents, normal)
+    assert ((mantissas >= 1) & (mantissas < 2)).all()
+
+
+@given(st.integers(1, 12), st.floats(0, 1), st.integers(0, 2**32 - 1))
+def test_tiles_hold_each_entry_that_is_possible_once(n_tags, share, seed):
+    rng = np.random.default_rng(seed)
+    possible = rng.random((n_tags, n_tags)) < share
+    matrix = np.where(possible, 1 + np.arange(n_tags**2).reshape(n_tags, n_tags), 0.0)
+    layout = layout_of(possible)
+    entries = np.append(matrix, 0.0)
+    tiles = layout.fill(entries)
+    for found, expected in (
+        (tiles, matrix),
+        (layout.fill_transposed(entries), matrix.T),
+    ):
+        rebuilt = np.zeros((n_tags, n_tags + 1))
+        seen = []
+        for n, (first, behind) in enumerate(
+            zip(found.limits[:-1], found.limits[1:], strict=True)
+        ):
+            assert len(found.columns[n]) == TILE_WIDTH
+            seen.extend(found.columns[n])
+            for e in range(first, behind):
+                np.add.at(rebuilt[found.rows[e]], found.columns[n], found.values[e])
+        np.testing.assert_array_equal(rebuilt[:, :-1], expected)
+        assert not rebuilt[:, -1].any()
+        # Every column is written in each step, also one that nothing leads to.
+        assert sorted(tag for tag in seen if tag < n_tags) == list(range(n_tags))
+    np.testing.assert_array_equal(layout.spread(tiles.values, n_tags), matrix)
+    sources, limits, steps = layout.predecessors(matrix)
+    for tag in range(n_tags):
+        own = slice(limits[tag], limits[tag + 1])
+        np.testing.assert_array_equal(sources[own], np.flatnonzero(possible[:, tag]))
+        np.testing.assert_array_equal(steps[own], matrix[sources[own], tag])
+
+
+def test_columns_that_have_the_same_rows_share_tiles():
+    layout = layout_of(SCHEME.constraints.transitions)
+    # O, B and U follow the same nine tags; I and L follow two, for each of four labels.
+    assert len(layout.columns) == 3 + 4
+    assert len(layout.rows) == 3 * 9 + 4 * 2
+
+
+def make_lattice(seed=0, dtype=np.float64, lengths=LENGTHS, constraints=True):
+    rng = np.random.default_rng(seed)
+    n_tags = SCHEME.n_tags
+    scores = [
+        (2 * rng.normal(size=shape)).astype(dtype)
+        for shape in ((lengths.sum(), n_tags), (n_tags, n_tags), n_tags, n_tags)
+    ]
+    potentials = Potentials(*scores, lengths)
+    return Lattice.build(potentials, SCHEME.constraints if constraints else None)
+
+
+def compare(lattice, atol=1e-9):
+    """All that both backends find out."""
+    rng = np.random.default_rng(1)
+    weights = rng.random(len(lattice.lengths))
+    ours = forward_backward(lattice, numba_backend, weights)
+    theirs = forward_backward(lattice, torch_backend, weights)
+    for name, own, other in zip(ours._fields, ours, theirs, strict=True):
+        np.testing.assert_allclose(own, other, atol=atol, rtol=1e-9, err_msg=name)
+    log_z = log_partition(lattice, numba_backend)
+    np.testing.assert_array_equal(log_z, ours.log_z)
+    pairs = SCHEME.inner_steps
+    for own, other in zip(
+        tag_posterior(lattice, pairs, numba_backend),
+        tag_posterior(lattice, pairs, torch_backend),
+        strict=True,
+    ):
+        np.testing.assert_allclose(own, other, atol=1e-9)
+
+
+def test_lengths_are_chosen_well():
+    assert SEGMENT == 128
+
+
+@pytest.mark.parametrize("constraints", [True, False])
+def test_many_segments(constraints):
+    lattice = make_lattice(constraints=constraints)
+    compare(lattice)
+    ours, theirs = (viterbi(lattice, each) for each in (numba_backend, torch_backend))
+    np.testing.assert_array_equal(ours.tags, theirs.tags)
+    np.testing.assert_allclose(ours.scores, theirs.scores)
+
+
+@pytest.mark.parametrize("n_sequences", range(1, 10))
+def test_blocks_that_are_not_full(n_sequences):
+    compare(make_lattice(lengths=LENGTHS[:n_sequences]))
+
+
+def test_single_precision():
+    compare(make_lattice(dtype=np.float32), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "distant", [[0], [3], [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 12], [6, 12]]
+)
+def test_sequences_whose_scores_lie_far_apart_leave_the_others_alone(distant):
+    lattice = make_lattice()
+    offsets = np.append(0, np.cumsum(LENGTHS))
+    for b in distant:
+        lattice.emissions[offsets[b]] *= 1000.0
+    compare(lattice)
+
+
+def test_scores_that_drift_apart_step_by_step():
+    lattice = make_lattice()
+    # No step is far, but after ten of them a state is out of reach of a double.
+    lattice.emissions[: LENGTHS[0], 1::4] -= 90.0
+    compare(lattice)
+
+
+def test_sequences_without_a_path_leave_the_others_alone():
+    lattice = make_lattice()
+    offsets = np.append(0, np.cumsum(LENGTHS))
+    for b, token in ((0, 200), (2, 128), (3, 0), (7, 39)):
+        lattice.emissions[offsets[b] + token] = -np.inf
+    compare(lattice)
+    log_z = log_partition(lattice, numba_backend)
+    assert np.flatnonzero(log_z == -np.inf).tolist() == [0, 2, 3, 7]
+
+
+def test_parameters_that_lie_far_apart():
+    lattice = make_lattice()
+    lattice.transitions[0, 0] += 150.0
+    compare(lattice)
+
+
+def test_long_and_short_sequences_do_not_share_results():
+    together = make_lattice()
+    offsets = np.append(0, np.cumsum(LENGTHS))
+    marginals = forward_backward(together, numba_backend)
+    best = viterbi(together, numba_backend)
+    for b in np.flatnonzero(LENGTHS):
+        own = slice(offsets[b], offsets[b + 1])
+        alone = together.select(np.array([b]))
+        np.testing.assert_array_equal(
+            forward_backward(alone, numba_backend).tags, marginals.tags[own]
+        )
+        np.testing.assert_array_equal(
+            viterbi(alone, numba_backend).tags, best.tags[own]
+        )
