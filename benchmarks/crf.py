@@ -1,19 +1,21 @@
-"""The CRF alone beside others: loss with all gradients, and decoding.
+"""The CRF alone beside others: loss with all gradients, decoding, and marginals.
 
     pip install -r benchmarks/requirements.txt
     python -m benchmarks.crf --threads 1
     python -m benchmarks.crf --threads 2
 
 writes `benchmarks/results/crf-<threads>-threads.json`. Every engine gets the same
-scores, in alternation in one process, and must find the same loss and score of the best
-path. No tag sequence is forbidden, since the others cannot forbid any. Takes about ten
-minutes on a machine on which nothing else runs.
+scores, in alternation in one process, and must find the same values. The tags are those
+of BILUO; what it forbids the others are told by scores of -10,000, since they cannot
+forbid anything, and ours does not compute. The same with all sequences allowed follows.
+Takes about ten minutes on a machine on which nothing else runs.
 """
 
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import astuple
 from importlib.metadata import version
 from typing import Annotated, Any, NamedTuple
 
@@ -25,9 +27,13 @@ from torchcrf import CRF
 from wasabi import msg
 
 from spacy_crf_tagger.crf import (
+    Constraints,
     Lattice,
     Potentials,
-    negative_log_likelihood,
+    TagScheme,
+    forward_backward,
+    path_loss,
+    sample,
     viterbi,
 )
 
@@ -48,7 +54,8 @@ OURS = "spacy-crf-tagger"
 # torch-struct holds B × T × K × K × K cells, several times over; more do not fit into
 # the memory of a small machine.
 MAX_CELLS = 2**28
-MIN_ROUNDS, MAX_ROUNDS, SECONDS = 3, 50, 4.0
+MIN_ROUNDS, MAX_ROUNDS, SECONDS = 3, 50, 3.0
+FORBIDDEN_SCORE = -10_000.0
 
 
 class Problem(NamedTuple):
@@ -58,12 +65,14 @@ class Problem(NamedTuple):
     tags (torch.Tensor): [B, T]
     crf (CRF): pytorch-crf's module, which holds transitions, start and end scores.
     potentials (Potentials): The same, for ours.
+    constraints (Constraints | None): The tag sequences that are allowed.
     """
 
     emissions: torch.Tensor
     tags: torch.Tensor
     crf: CRF
     potentials: Potentials
+    constraints: Constraints | None
 
 
 Task = Callable[[Problem], float]
@@ -76,10 +85,12 @@ def main(
     """Measure every engine on every shape, and write medians and ratios."""
     torch.set_num_threads(threads)
     rows: list[dict[str, Any]] = []
-    for shape in SHAPES:
-        problem = make_problem(shape, seed)
-        for name, tasks in TASKS.items():
-            rows.append({"shape": shape, "task": name, **measure(tasks, problem)})
+    for tag_scheme in ("biluo", None):
+        for shape in SHAPES:
+            problem = make_problem(shape, tag_scheme, seed)
+            for name, tasks in TASKS.items():
+                case = {"shape": shape, "scheme": tag_scheme, "task": name}
+                rows.append({**case, **measure(tasks, problem)})
     result = {
         "command": " ".join(["python -m benchmarks.crf", *sys.argv[1:]]),
         "environment": {**describe(), "torch threads": threads},
@@ -91,18 +102,28 @@ def main(
     write_result(f"crf-{threads}-threads", result)
 
 
-def make_problem(shape: tuple[int, int, int], seed: int) -> Problem:
-    """Draw normal scores and random tags."""
+def make_problem(
+    shape: tuple[int, int, int], tag_scheme: str | None, seed: int
+) -> Problem:
+    """Draw normal scores, and the right tags from the distribution that they make."""
     n_sequences, length, n_tags = shape
     torch.manual_seed(seed)
     emissions = torch.randn(n_sequences, length, n_tags)
-    tags = torch.randint(n_tags, (n_sequences, length))
     crf = CRF(n_tags, batch_first=True)
     parameters = (crf.transitions, crf.start_transitions, crf.end_transitions)
+    constraints = None
+    if tag_scheme is not None:
+        labels = [f"label {number}" for number in range((n_tags - 1) // 4)]
+        constraints = TagScheme(labels, tag_scheme).constraints
+        for parameter, allowed in zip(parameters, astuple(constraints), strict=True):
+            parameter.data[~torch.from_numpy(allowed)] = FORBIDDEN_SCORE
     arrays = [parameter.detach().numpy() for parameter in parameters]
     lengths = np.full(n_sequences, length)
     flat = emissions.reshape(-1, n_tags).numpy()
-    return Problem(emissions, tags, crf, Potentials(flat, *arrays, lengths))
+    potentials = Potentials(flat, *arrays, lengths)
+    paths = sample(Lattice.build(potentials, constraints), 1, seed)
+    tags = torch.from_numpy(paths.reshape(n_sequences, length))
+    return Problem(emissions, tags, crf, potentials, constraints)
 
 
 def measure(tasks: dict[str, Task], problem: Problem) -> dict[str, Any]:
@@ -142,17 +163,21 @@ def measure(tasks: dict[str, Task], problem: Problem) -> dict[str, Any]:
 
 def our_loss(problem: Problem) -> float:
     """RETURNS (float): The loss; its gradients are computed as well."""
-    free = Lattice.build(problem.potentials)
-    allowed = np.zeros(free.emissions.shape, dtype=bool)
-    tags = problem.tags.reshape(-1).numpy()
-    allowed[np.arange(len(tags)), tags] = True
-    losses, _ = negative_log_likelihood(free, free.restrict(allowed))
+    lattice = Lattice.build(problem.potentials, problem.constraints)
+    losses, _ = path_loss(lattice, problem.tags.reshape(-1).numpy())
     return float(losses.sum())
 
 
 def our_best(problem: Problem) -> float:
     """RETURNS (float): The sum of the scores of the best paths."""
-    return float(viterbi(Lattice.build(problem.potentials)).scores.sum())
+    lattice = Lattice.build(problem.potentials, problem.constraints)
+    return float(viterbi(lattice).scores.sum())
+
+
+def our_marginals(problem: Problem) -> float:
+    """RETURNS (float): The expected number of first tags after first tags."""
+    lattice = Lattice.build(problem.potentials, problem.constraints)
+    return float(forward_backward(lattice).transitions[0, 0])
 
 
 def pytorch_crf_loss(problem: Problem) -> float:
@@ -189,6 +214,12 @@ def torch_struct_best(problem: Problem) -> float:
     return float((best * edges).sum())
 
 
+def torch_struct_marginals(problem: Problem) -> float:
+    """RETURNS (float): The expected number of first tags after first tags."""
+    edges = edge_scores(problem, problem.emissions).detach()
+    return float(LinearChainCRF(edges).marginals[..., 0, 0].sum())
+
+
 def edge_scores(problem: Problem, emissions: torch.Tensor) -> torch.Tensor:
     """RETURNS (torch.Tensor): What torch-struct takes: the score of each pair of tags
     at each step, the later one first, [B, T - 1, K, K].
@@ -223,6 +254,10 @@ TASKS: dict[str, dict[str, Task]] = {
         "pytorch-crf": pytorch_crf_best,
         "torch-struct": torch_struct_best,
     },
+    "marginals": {
+        OURS: our_marginals,
+        "torch-struct": torch_struct_marginals,
+    },
 }
 
 
@@ -236,9 +271,10 @@ def show(rows: list[dict[str, Any]]) -> None:
             for name in ("pytorch-crf", "torch-struct")
         ]
         shape = " × ".join(map(str, row["shape"]))
-        table.append((row["task"], shape, f"{ours:.2f}", *others))
-    header = ("Task", "B × T × K", "ours, ms", "pytorch-crf, times", "torch-struct")
-    msg.table(table, header=header, aligns=("l", "l", "r", "r", "r"), divider=True)
+        table.append((row["task"], row["scheme"] or "none", shape, f"{ours:.2f}", *others))
+    peers = ("pytorch-crf, times", "torch-struct")
+    header = ("Task", "Scheme", "B × T × K", "ours, ms", *peers)
+    msg.table(table, header=header, aligns=("l", "l", "l", "r", "r", "r"), divider=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """What a document gets depends on nothing but the document and the weights."""
 
 import copy
-import json
 import pickle
 import random
 
@@ -15,7 +14,6 @@ from component_helpers import (
     make_nlp,
     randomize,
     recognizer,
-    run_python,
     trained_nlp,
 )
 from spacy.tokens import Doc
@@ -110,33 +108,3 @@ def test_component_can_be_pickled_by_itself_before_and_after_training():
     doc = ner(Doc(ner.vocab, words=["We", "left", "New", "York"]))
     assert entities(doc) == [(2, 4, "PLACE")]
     fit(nlp, make_examples(nlp), 1)
-
-
-PARALLEL_SCRIPT = """
-import json, multiprocessing, sys
-sys.path.insert(0, {tests!r})
-import torch
-torch.set_num_threads(4)
-from component_helpers import TEXTS, entities, trained_nlp
-
-if __name__ == "__main__":
-    multiprocessing.set_start_method({method!r})
-    nlp = trained_nlp()
-    texts = TEXTS * 10
-    alone = [entities(nlp(text)) for text in texts]
-    docs = nlp.pipe(texts, n_process=2, batch_size=8)
-    print(json.dumps([alone, [entities(doc) for doc in docs]]))
-"""
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_worker_processes_agree_though_the_parent_used_its_threads(
-    method, tmp_path, request
-):
-    """A forked worker inherits torch's thread pool without the threads."""
-    script = tmp_path / "parallel.py"
-    tests = str(request.path.parent)
-    script.write_text(PARALLEL_SCRIPT.format(tests=tests, method=method))
-    alone, parallel = json.loads(run_python(str(script)))
-    assert parallel == alone
-    assert sum(map(len, alone)) > 50

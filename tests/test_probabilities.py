@@ -1,6 +1,5 @@
 """The scores on documents: exact, of the entity they stand by, and there to stay."""
 
-import json
 import pickle
 import random
 
@@ -16,7 +15,6 @@ from component_helpers import (
     make_nlp,
     randomize,
     recognizer,
-    run_python,
     small_model,
     trained_nlp,
 )
@@ -197,30 +195,6 @@ def test_scores_survive(copy):
         assert scores_of(again) == scores_of(doc)
         assert again.spans["crf_ner"].attrs["scores"].dtype == np.float32
         assert entities(again) == entities(doc)
-
-
-PARALLEL_SCRIPT = """
-import json, sys
-sys.path.insert(0, {tests!r})
-from component_helpers import TEXTS
-from span_sets import uncertain_nlp
-
-def scores(docs):
-    return [doc.spans["crf_ner"].attrs["scores"].tolist() for doc in docs]
-
-if __name__ == "__main__":
-    nlp = uncertain_nlp()
-    parallel = nlp.pipe(TEXTS * 3, n_process=2, batch_size=4)
-    print(json.dumps([scores(map(nlp, TEXTS * 3)), scores(parallel)]))
-"""
-
-
-def test_scores_come_back_from_worker_processes(tmp_path, request):
-    script = tmp_path / "parallel.py"
-    script.write_text(PARALLEL_SCRIPT.format(tests=str(request.path.parent)))
-    alone, parallel = json.loads(run_python(str(script)))
-    assert sum(map(len, alone)) > 30
-    assert_same_scores(parallel, alone)
 
 
 # What they depend on

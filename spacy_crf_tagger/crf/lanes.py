@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-from .compiled import kernel
+from .compiled import borrowing_kernel
 
 # How many numbers a vector has.
 LANES = 8
@@ -253,7 +253,7 @@ _TAYLOR = (
 )
 
 
-@kernel
+@borrowing_kernel
 def exp(a):  # type: ignore[no-untyped-def]
     """Compute exp of numbers that are not positive; -inf becomes 0, and so does what
     lies below -708.

@@ -13,6 +13,7 @@ from . import (
     numba_paths,
     numba_viterbi,
 )
+from .lanes import LANES
 from .lattice import (
     Expectation,
     Lattice,
@@ -22,7 +23,7 @@ from .lattice import (
     ViterbiPaths,
     offsets_of,
 )
-from .numba_blocks import RANGE
+from .numba_blocks import RANGE, make_block
 from .tiles import Layout, layout_of
 
 Floats = NDArray[np.float64]
@@ -66,7 +67,13 @@ def log_partition(lattice: Lattice) -> Floats:
     scaled = _scaled(arrays, lattice.lengths)
     log_z, trusted = _no_results(lattice)
     numba_marginals.log_partition(
-        arrays.emissions, arrays.offsets, scaled.order, scaled.model, log_z, trusted
+        arrays.emissions,
+        arrays.offsets,
+        scaled.order,
+        make_block(_longest(lattice), lattice.n_tags),
+        scaled.model,
+        log_z,
+        trusted,
     )
     log_z += scaled.base
     for b, sequence in _left(arrays, trusted):
@@ -84,15 +91,17 @@ def forward_backward(lattice: Lattice, weights: Optional[Floats] = None) -> Marg
     emissions, n_tags = arrays.emissions, lattice.n_tags
     scaled = _scaled(arrays, lattice.lengths)
     log_z, trusted = _no_results(lattice)
-    tags = np.zeros(emissions.shape, dtype=emissions.dtype)
+    tags = np.empty(emissions.shape, dtype=emissions.dtype)
     onward = scaled.model.onward
     steps = np.zeros(onward.values.shape)
     numba_marginals.forward_backward(
         emissions,
         arrays.offsets,
         scaled.order,
+        make_block(_longest(lattice), n_tags),
         scaled.model,
         weights,
+        np.zeros(LANES),
         log_z,
         trusted,
         tags,
@@ -102,6 +111,7 @@ def forward_backward(lattice: Lattice, weights: Optional[Floats] = None) -> Marg
     edges = scaled.layout.spread(steps * onward.values, n_tags)
     for b, sequence in _left(arrays, trusted):
         own = tags[arrays.offsets[b] : arrays.offsets[b + 1]]
+        own[:] = 0.0
         log_z[b] = numba_log.log_marginals(
             sequence, *arrays[1:4], weights[b], own, edges
         )
@@ -143,7 +153,8 @@ def viterbi(lattice: Lattice) -> ViterbiPaths:
         end,
     )
     order = _falling(lattice.lengths)
-    numba_viterbi.viterbi(emissions, offsets, order, scorer, tags, scores)
+    memory = numba_viterbi.make_memory(_longest(lattice), lattice.n_tags)
+    numba_viterbi.viterbi(emissions, offsets, order, memory, scorer, tags, scores)
     return ViterbiPaths(tags, scores)
 
 
@@ -162,9 +173,11 @@ def tag_posterior(lattice: Lattice, pairs: NDArray[np.int64]) -> TagPosterior:
         arrays.emissions,
         arrays.offsets,
         scaled.order,
+        make_block(_longest(lattice), n_tags),
         scaled.model,
         pairs,
         exp_scores,
+        np.zeros(len(pairs) * LANES),
         log_z,
         trusted,
         *result,
@@ -274,6 +287,10 @@ def _falling(lengths: Ints) -> Ints:
     """RETURNS (NDArray[int]): The sequences that are not empty, of falling length."""
     order = np.argsort(-lengths, kind="stable")
     return order[: np.count_nonzero(lengths)]
+
+
+def _longest(lattice: Lattice) -> int:
+    return int(lattice.lengths.max(initial=0))
 
 
 def _no_results(lattice: Lattice) -> "tuple[Floats, NDArray[np.bool_]]":

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import kernel
+from .compiled import borrowing_kernel
 from .lanes import (
     LANES,
     add,
@@ -93,12 +93,16 @@ class Block(NamedTuple):
     state: Floats
 
 
-@kernel
-def make_block(longest, n_tags):  # type: ignore[no-untyped-def]
-    """Allocate a block for sequences of up to so many tokens."""
+def make_block(longest: int, n_tags: int) -> Block:
+    """Allocate a block.
+
+    longest (int): Tokens of the longest sequence.
+    n_tags (int): Number of tags, K.
+    RETURNS (Block): The block.
+    """
     segment = min(segment_length(n_tags), longest)
     vector = (n_tags + 1) * LANES
-    n_segments = (longest + segment - 1) // segment
+    n_segments = -(-longest // max(segment, 1))
     return Block(
         np.zeros(LANES, dtype=np.int64),
         np.zeros(LANES, dtype=np.int64),
@@ -111,14 +115,20 @@ def make_block(longest, n_tags):  # type: ignore[no-untyped-def]
     )
 
 
-@kernel
-def segment_length(n_tags):  # type: ignore[no-untyped-def]
-    """Return the number of tokens of a segment."""
+def segment_length(n_tags: int) -> int:
+    """RETURNS (int): The number of tokens of a segment."""
     length = _SEGMENT_STATES // (n_tags + 1)
     return min(max(length, _SHORTEST_SEGMENT), _LONGEST_SEGMENT)
 
 
-@kernel
+@borrowing_kernel
+def copy(source, first, target, to, size):  # type: ignore[no-untyped-def]
+    """Copy numbers of one array to another, or to where they do not overlap."""
+    for n in range(0, size, LANES):
+        store(target, to + n, load(source, first + n))
+
+
+@borrowing_kernel
 def choose_sequences(rows, lengths, order, first, offsets):  # type: ignore[no-untyped-def]
     """Put the next eight sequences of an order into a block, and return how many there
     are. The first fills the lanes that are left.
@@ -131,7 +141,7 @@ def choose_sequences(rows, lengths, order, first, offsets):  # type: ignore[no-u
     return n
 
 
-@kernel
+@borrowing_kernel
 def read_scores(emissions, rows, lengths, t, out, base):  # type: ignore[no-untyped-def]
     """Write the scores of token t of each sequence, or of its last one."""
     # One by one: only so do they stay in registers.
@@ -151,7 +161,7 @@ def read_scores(emissions, rows, lengths, t, out, base):  # type: ignore[no-unty
         out[place + 7] = emissions[row_7, k]
 
 
-@kernel
+@borrowing_kernel
 def write_rows(block, t, vectors, out):  # type: ignore[no-untyped-def]
     """Write a vector's numbers to the rows of token t of each sequence, or of its last
     one. From the last token to the first, each row gets its own numbers last.
@@ -173,12 +183,12 @@ def write_rows(block, t, vectors, out):  # type: ignore[no-untyped-def]
         out[row_7, k] = vectors[place + 7]
 
 
-@kernel
+@borrowing_kernel
 def _row(rows, lengths, lane, t):  # type: ignore[no-untyped-def]
     return rows[lane] + min(t, lengths[lane] - 1)
 
 
-@kernel
+@borrowing_kernel
 def forward(emissions, block, model):  # type: ignore[no-untyped-def]
     """Run the forward recursion over a block. Afterwards `alpha` and `ahead` belong to
     the last segment.
@@ -190,42 +200,47 @@ def forward(emissions, block, model):  # type: ignore[no-untyped-def]
     state[_FAINTEST : _FAINTEST + LANES] = 1.0
     state[_SCALE : _SCALE + LANES] = 1.0
     block.alpha[:vector] = 0.0
-    longest = block.lengths.max()
+    longest = longest_of(block)
     for first in range(0, longest, block.segment):
         if first > 0:
-            block.alpha[:vector] = block.alpha[
-                block.segment * vector : (block.segment + 1) * vector
-            ]
+            copy(block.alpha, block.segment * vector, block.alpha, 0, vector)
         at = first // block.segment * (vector + LANES)
-        block.checkpoints[at : at + vector] = block.alpha[:vector]
+        copy(block.alpha, 0, block.checkpoints, at, vector)
         store(block.checkpoints, at + vector, load(state, _SCALE))
         n = min(block.segment, longest - first)
         _forward_segment(emissions, block, first, n, model)
 
 
-@kernel
+@borrowing_kernel
+def longest_of(block):  # type: ignore[no-untyped-def]
+    """Return the length of a block's longest sequence."""
+    longest = 0
+    for lane in range(LANES):
+        longest = max(longest, block.lengths[lane])
+    return longest
+
+
+@borrowing_kernel
 def is_trusted(block, lane):  # type: ignore[no-untyped-def]
     """Return whether the scores of a sequence did not lie too far apart."""
     low, faint = block.state[_LOWEST + lane], block.state[_FAINTEST + lane]
     return low >= -RANGE and faint >= TINY  # neither if it is NaN
 
 
-@kernel
+@borrowing_kernel
 def rewind(emissions, block, first, model):  # type: ignore[no-untyped-def]
     """Go back to the segment before: keep what the backward recursion has found out
     about the token after it, and compute its forward vectors again.
     """
     vector = (emissions.shape[1] + 1) * LANES
-    block.ahead[block.segment * vector : (block.segment + 1) * vector] = block.ahead[
-        :vector
-    ]
+    copy(block.ahead, 0, block.ahead, block.segment * vector, vector)
     at = first // block.segment * (vector + LANES)
-    block.alpha[:vector] = block.checkpoints[at : at + vector]
+    copy(block.checkpoints, at, block.alpha, 0, vector)
     store(block.state, _SCALE, load(block.checkpoints, at + vector))
     _forward_segment(emissions, block, first, block.segment, model)
 
 
-@kernel
+@borrowing_kernel
 def _forward_segment(emissions, block, first, n, model):  # type: ignore[no-untyped-def]
     """Compute the forward vectors of n tokens from the one before them."""
     n_tags = emissions.shape[1]
@@ -259,7 +274,7 @@ def _forward_segment(emissions, block, first, n, model):  # type: ignore[no-unty
                 state[_SCALE + lane] = 1.0
 
 
-@kernel
+@borrowing_kernel
 def _exp_scores(block, t, base, factor):  # type: ignore[no-untyped-def]
     """Turn scores in `ahead` into exp(score - largest) times a factor, and those beyond
     the end of a sequence into 0.
@@ -283,46 +298,39 @@ def _exp_scores(block, t, base, factor):  # type: ignore[no-untyped-def]
     store(state, _LOWEST, lowest)
 
 
-@kernel
+@borrowing_kernel
 def _advance(block, base, tiles):  # type: ignore[no-untyped-def]
     """Compute the forward vector that follows the one at `base`."""
     alpha, ahead, state = block.alpha, block.ahead, block.state
     here = base + block.tags.shape[0]
     scale, faintest = fill(0.0), load(state, _FAINTEST)
     for tile in range(tiles.columns.shape[0]):
-        sum_0, sum_1, sum_2, sum_3 = fill(0.0), fill(0.0), fill(0.0), fill(0.0)
+        sum_0, sum_1, sum_2 = fill(0.0), fill(0.0), fill(0.0)
         for e in range(tiles.limits[tile], tiles.limits[tile + 1]):
             weight = load(alpha, base + tiles.rows[e] * LANES)
             sum_0 = multiply_add(fill(tiles.values[e, 0]), weight, sum_0)
             sum_1 = multiply_add(fill(tiles.values[e, 1]), weight, sum_1)
             sum_2 = multiply_add(fill(tiles.values[e, 2]), weight, sum_2)
-            sum_3 = multiply_add(fill(tiles.values[e, 3]), weight, sum_3)
         place_0, place_1 = (
             tiles.columns[tile, 0] * LANES,
             tiles.columns[tile, 1] * LANES,
         )
-        place_2, place_3 = (
-            tiles.columns[tile, 2] * LANES,
-            tiles.columns[tile, 3] * LANES,
-        )
+        place_2 = tiles.columns[tile, 2] * LANES
         sum_0 = multiply(sum_0, load(ahead, base + place_0))
         sum_1 = multiply(sum_1, load(ahead, base + place_1))
         sum_2 = multiply(sum_2, load(ahead, base + place_2))
-        sum_3 = multiply(sum_3, load(ahead, base + place_3))
         store(alpha, here + place_0, sum_0)
         store(alpha, here + place_1, sum_1)
         store(alpha, here + place_2, sum_2)
-        store(alpha, here + place_3, sum_3)
-        scale = add(scale, add(add(sum_0, sum_1), add(sum_2, sum_3)))
+        scale = add(scale, add(add(sum_0, sum_1), sum_2))
         faintest = smaller(faintest, replace(sum_0, 0.0, 1.0))
         faintest = smaller(faintest, replace(sum_1, 0.0, 1.0))
         faintest = smaller(faintest, replace(sum_2, 0.0, 1.0))
-        faintest = smaller(faintest, replace(sum_3, 0.0, 1.0))
     store(state, _SCALE, replace(scale, 0.0, 1.0))
     store(state, _FAINTEST, faintest)
 
 
-@kernel
+@borrowing_kernel
 def _closing(alpha, place, exp_end):  # type: ignore[no-untyped-def]
     """Return how much of the weight of a sequence's paths passes its end."""
     closing = 0.0
@@ -331,7 +339,7 @@ def _closing(alpha, place, exp_end):  # type: ignore[no-untyped-def]
     return closing
 
 
-@kernel
+@borrowing_kernel
 def log_weight(block, lane):  # type: ignore[no-untyped-def]
     """Return log Z of a sequence after the forward pass, up to what is common to all
     sequences of its length.
@@ -348,7 +356,7 @@ def log_weight(block, lane):  # type: ignore[no-untyped-def]
     )
 
 
-@kernel
+@borrowing_kernel
 def step_back(block, first, u, is_last, model):  # type: ignore[no-untyped-def]
     """Compute the backward vector of token `first + u`, the probabilities of its tags,
     and what the token before it needs.
@@ -366,24 +374,21 @@ def step_back(block, first, u, is_last, model):  # type: ignore[no-untyped-def]
     tiles, exp_end = model.backward, model.exp_end
     for tile in range(tiles.columns.shape[0]):
         tag_0, tag_1 = tiles.columns[tile, 0], tiles.columns[tile, 1]
-        tag_2, tag_3 = tiles.columns[tile, 2], tiles.columns[tile, 3]
+        tag_2 = tiles.columns[tile, 2]
         sum_0 = multiply(fill(exp_end[tag_0]), end)
         sum_1 = multiply(fill(exp_end[tag_1]), end)
         sum_2 = multiply(fill(exp_end[tag_2]), end)
-        sum_3 = multiply(fill(exp_end[tag_3]), end)
         for e in range(tiles.limits[tile], tiles.limits[tile + 1]):
             weight = load(block.ahead, after + tiles.rows[e] * LANES)
             sum_0 = multiply_add(fill(tiles.values[e, 0]), weight, sum_0)
             sum_1 = multiply_add(fill(tiles.values[e, 1]), weight, sum_1)
             sum_2 = multiply_add(fill(tiles.values[e, 2]), weight, sum_2)
-            sum_3 = multiply_add(fill(tiles.values[e, 3]), weight, sum_3)
         _finish_back(block, here, tag_0 * LANES, sum_0)
         _finish_back(block, here, tag_1 * LANES, sum_1)
         _finish_back(block, here, tag_2 * LANES, sum_2)
-        _finish_back(block, here, tag_3 * LANES, sum_3)
 
 
-@kernel
+@borrowing_kernel
 def _finish_back(block, here, place, beta):  # type: ignore[no-untyped-def]
     alpha = load(block.alpha, here + block.tags.shape[0] + place)
     # The backward score of a state is at most 1 / alpha, and knows no bound where alpha

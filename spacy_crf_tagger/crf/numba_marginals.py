@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import kernel
+from .compiled import borrowing_kernel
 from .lanes import (
     LANES,
     divide,
@@ -28,7 +28,7 @@ from .numba_blocks import (
     forward,
     is_trusted,
     log_weight,
-    make_block,
+    longest_of,
     rewind,
     step_back,
     write_rows,
@@ -51,7 +51,7 @@ class Model(NamedTuple):
     exp_end: NDArray[np.float64]
 
 
-@kernel
+@borrowing_kernel
 def _run_forward(  # type: ignore[no-untyped-def]
     emissions, offsets, order, first, block, model, log_z, trusted
 ):
@@ -80,30 +80,33 @@ def _run_forward(  # type: ignore[no-untyped-def]
     return True
 
 
-@kernel
-def log_partition(emissions, offsets, order, model, log_z, trusted):  # type: ignore[no-untyped-def]
+@borrowing_kernel
+def log_partition(emissions, offsets, order, block, model, log_z, trusted):  # type: ignore[no-untyped-def]
     """Write the log of the weight of all paths of each sequence, [B], up to what is
     common to all sequences of its length.
     """
-    if order.shape[0] == 0:
-        return
-    block = make_block(_longest(offsets, order), emissions.shape[1])
     for first in range(0, order.shape[0], LANES):
         _run_forward(emissions, offsets, order, first, block, model, log_z, trusted)
 
 
-@kernel
+@borrowing_kernel
 def forward_backward(  # type: ignore[no-untyped-def]
-    emissions, offsets, order, model, weights, log_z, trusted, tags, steps
+    emissions,
+    offsets,
+    order,
+    block,
+    model,
+    weights,
+    lane_weights,
+    log_z,
+    trusted,
+    tags,
+    steps,
 ):
     """Write what `log_partition` does and the probability of each tag [N, K], and add
     to the expected number of steps between tags, divided by exp of their score, laid
     out like `Tiles.values`. Each sequence counts as much as its weight [B] in these.
     """
-    if order.shape[0] == 0:
-        return
-    block = make_block(_longest(offsets, order), emissions.shape[1])
-    lane_weights = np.zeros(LANES)
     for first in range(0, order.shape[0], LANES):
         if not _run_forward(
             emissions, offsets, order, first, block, model, log_z, trusted
@@ -114,7 +117,7 @@ def forward_backward(  # type: ignore[no-untyped-def]
             b = order[first + lane]
             if trusted[b]:
                 lane_weights[lane] = weights[b]
-        longest = block.lengths.max()
+        longest = longest_of(block)
         begin = (longest - 1) // block.segment * block.segment
         n = longest - begin
         while True:
@@ -129,7 +132,7 @@ def forward_backward(  # type: ignore[no-untyped-def]
             rewind(emissions, block, begin, model)
 
 
-@kernel
+@borrowing_kernel
 def add_ends(tags, offsets, weights, starts, ends):  # type: ignore[no-untyped-def]
     """Add up the probabilities of the first and the last tags of all sequences."""
     for b in range(weights.shape[0]):
@@ -139,7 +142,7 @@ def add_ends(tags, offsets, weights, starts, ends):  # type: ignore[no-untyped-d
                 ends[k] += weights[b] * tags[offsets[b + 1] - 1, k]
 
 
-@kernel
+@borrowing_kernel
 def subtract_paths(  # type: ignore[no-untyped-def]
     emissions,
     transitions,
@@ -173,7 +176,7 @@ def subtract_paths(  # type: ignore[no-untyped-def]
         scores[b] = score
 
 
-@kernel
+@borrowing_kernel
 def _add_steps(block, n, tiles, lane_weights, steps):  # type: ignore[no-untyped-def]
     """Add the expected steps to n tokens of a segment after its backward pass."""
     vector = block.tags.shape[0]
@@ -183,7 +186,7 @@ def _add_steps(block, n, tiles, lane_weights, steps):  # type: ignore[no-untyped
         column = tiles.columns[tile]
         for e in range(tiles.limits[tile], tiles.limits[tile + 1]):
             row = tiles.rows[e] * LANES
-            sum_0, sum_1, sum_2, sum_3 = fill(0.0), fill(0.0), fill(0.0), fill(0.0)
+            sum_0, sum_1, sum_2 = fill(0.0), fill(0.0), fill(0.0)
             for u in range(n):
                 base = u * vector
                 weight = load(alpha, base + row)
@@ -196,23 +199,21 @@ def _add_steps(block, n, tiles, lane_weights, steps):  # type: ignore[no-untyped
                 sum_2 = multiply_add(
                     weight, load(ahead, base + column[2] * LANES), sum_2
                 )
-                sum_3 = multiply_add(
-                    weight, load(ahead, base + column[3] * LANES), sum_3
-                )
             steps[e, 0] += total(multiply(sum_0, weights))
             steps[e, 1] += total(multiply(sum_1, weights))
             steps[e, 2] += total(multiply(sum_2, weights))
-            steps[e, 3] += total(multiply(sum_3, weights))
 
 
-@kernel
+@borrowing_kernel
 def posterior(  # type: ignore[no-untyped-def]
     emissions,
     offsets,
     order,
+    block,
     model,
     pairs,
     exp_scores,
+    ratios,
     log_z,
     trusted,
     tags,
@@ -222,16 +223,12 @@ def posterior(  # type: ignore[no-untyped-def]
     the second tag of each pair [P, 2] at a token given the first one at the token
     before [N, P], where `exp_scores` [P] are the pairs' entries of the matrix.
     """
-    if order.shape[0] == 0:
-        return
-    block = make_block(_longest(offsets, order), emissions.shape[1])
-    ratios = np.zeros(pairs.shape[0] * LANES)
     for first in range(0, order.shape[0], LANES):
         if not _run_forward(
             emissions, offsets, order, first, block, model, log_z, trusted
         ):
             continue
-        longest = block.lengths.max()
+        longest = longest_of(block)
         begin = (longest - 1) // block.segment * block.segment
         n = longest - begin
         while True:
@@ -248,7 +245,7 @@ def posterior(  # type: ignore[no-untyped-def]
             rewind(emissions, block, begin, model)
 
 
-@kernel
+@borrowing_kernel
 def _find_ratios(block, u, pairs, exp_scores, ratios):  # type: ignore[no-untyped-def]
     """Compute how likely the second tag of each pair is at the token after number u of
     a segment, given the first one at that token.
@@ -261,8 +258,3 @@ def _find_ratios(block, u, pairs, exp_scores, ratios):  # type: ignore[no-untype
         both = multiply(both, load(block.ahead, after + second))
         ratio = divide(both, replace(tag, 0.0, 1.0))
         store(ratios, p * LANES, zero_with(ratio, tag))
-
-
-@kernel
-def _longest(offsets, order):  # type: ignore[no-untyped-def]
-    return offsets[order[0] + 1] - offsets[order[0]]

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import kernel
+from .compiled import borrowing_kernel
 from .lanes import LANES, add, fill, larger, load, store
-from .numba_blocks import choose_sequences, read_scores, segment_length
+from .numba_blocks import choose_sequences, copy, read_scores, segment_length
 from .tiles import Tiles
 
 
@@ -34,20 +34,44 @@ class Scorer(NamedTuple):
     end: NDArray[np.float64]
 
 
-@kernel
-def viterbi(emissions, offsets, order, scorer, tags, scores):  # type: ignore[no-untyped-def]
+class Memory(NamedTuple):
+    """Eight sequences and the memory that the recursion needs.
+
+    rows (NDArray[int]): Row of the emissions of each sequence's first token, [8].
+    lengths (NDArray[int]): Tokens of each sequence, [8].
+    tag (NDArray[int]): The tag of each sequence's token at hand, [8].
+    segment (int): Tokens of a segment.
+    best (NDArray[float]): Scores of the best paths to the tags of the token before the
+        segment and of the segment's tokens, [(segment + 1) * (K + 1) * 8].
+    checkpoints (NDArray[float]): Those of the token before each segment.
+    """
+
+    rows: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    tag: NDArray[np.int64]
+    segment: int
+    best: NDArray[np.float64]
+    checkpoints: NDArray[np.float64]
+
+
+def make_memory(longest: int, n_tags: int) -> Memory:
+    """RETURNS (Memory): What sequences of up to so many tokens need."""
+    vector = (n_tags + 1) * LANES
+    segment = min(segment_length(n_tags), longest)
+    n_segments = -(-longest // max(segment, 1))
+    rows, lengths, tag = np.zeros((3, LANES), dtype=np.int64)
+    best = np.zeros((segment + 1) * vector)
+    return Memory(rows, lengths, tag, segment, best, np.zeros(n_segments * vector))
+
+
+@borrowing_kernel
+def viterbi(emissions, offsets, order, memory, scorer, tags, scores):  # type: ignore[no-untyped-def]
     """Write the tags of the best paths [N] and their scores [B]. Of equal paths the one
     with the lower tag numbers, read from the end, wins.
     """
-    if order.shape[0] == 0:
-        return
     vector = (emissions.shape[1] + 1) * LANES
-    longest = offsets[order[0] + 1] - offsets[order[0]]
-    segment = min(segment_length(emissions.shape[1]), longest)
-    best = np.zeros((segment + 1) * vector)
-    checkpoints = np.zeros((longest + segment - 1) // segment * vector)
-    rows, lengths = np.zeros(LANES, dtype=np.int64), np.zeros(LANES, dtype=np.int64)
-    tag = np.zeros(LANES, dtype=np.int64)
+    best, checkpoints, segment = memory.best, memory.checkpoints, memory.segment
+    rows, lengths, tag = memory.rows, memory.lengths, memory.tag
     for first in range(0, order.shape[0], LANES):
         n_sequences = choose_sequences(rows, lengths, order, first, offsets)
         longest = lengths[0]
@@ -55,8 +79,8 @@ def viterbi(emissions, offsets, order, scorer, tags, scores):  # type: ignore[no
         for number in range(n_segments):
             begin = number * segment
             if number > 0:
-                best[:vector] = best[segment * vector : (segment + 1) * vector]
-            checkpoints[number * vector : (number + 1) * vector] = best[:vector]
+                copy(best, segment * vector, best, 0, vector)
+            copy(best, 0, checkpoints, number * vector, vector)
             n = min(segment, longest - begin)
             _score_segment(emissions, rows, lengths, begin, n, scorer, best)
             for lane in range(n_sequences):
@@ -69,7 +93,7 @@ def viterbi(emissions, offsets, order, scorer, tags, scores):  # type: ignore[no
             begin = number * segment
             n = min(segment, longest - begin)
             if number < n_segments - 1:
-                best[:vector] = checkpoints[number * vector : (number + 1) * vector]
+                copy(checkpoints, number * vector, best, 0, vector)
                 _score_segment(emissions, rows, lengths, begin, n, scorer, best)
             for lane in range(n_sequences):
                 for t in range(min(begin + n, lengths[lane]) - 1, begin - 1, -1):
@@ -79,7 +103,7 @@ def viterbi(emissions, offsets, order, scorer, tags, scores):  # type: ignore[no
                         tag[lane] = _choose(best, before, scorer, tag[lane])
 
 
-@kernel
+@borrowing_kernel
 def _score_segment(emissions, rows, lengths, begin, n, scorer, best):  # type: ignore[no-untyped-def]
     """Write the score of the best path to each tag of n tokens to `best`, whose first
     vector is that of the token before them.
@@ -97,26 +121,24 @@ def _score_segment(emissions, rows, lengths, begin, n, scorer, best):  # type: i
             continue
         for tile in range(tiles.columns.shape[0]):
             top_0, top_1 = fill(-np.inf), fill(-np.inf)
-            top_2, top_3 = fill(-np.inf), fill(-np.inf)
+            top_2 = fill(-np.inf)
             for e in range(tiles.limits[tile], tiles.limits[tile + 1]):
                 score = load(best, before + tiles.rows[e] * LANES)
                 top_0 = larger(top_0, add(score, fill(tiles.values[e, 0])))
                 top_1 = larger(top_1, add(score, fill(tiles.values[e, 1])))
                 top_2 = larger(top_2, add(score, fill(tiles.values[e, 2])))
-                top_3 = larger(top_3, add(score, fill(tiles.values[e, 3])))
             column = tiles.columns[tile]
             _add_to(best, here + column[0] * LANES, top_0)
             _add_to(best, here + column[1] * LANES, top_1)
             _add_to(best, here + column[2] * LANES, top_2)
-            _add_to(best, here + column[3] * LANES, top_3)
 
 
-@kernel
+@borrowing_kernel
 def _add_to(vectors, place, more):  # type: ignore[no-untyped-def]
     store(vectors, place, add(load(vectors, place), more))
 
 
-@kernel
+@borrowing_kernel
 def _choose_last(best, place, end):  # type: ignore[no-untyped-def]
     """Return the best last tag of a lane, and its score."""
     tag = 0
@@ -128,7 +150,7 @@ def _choose_last(best, place, end):  # type: ignore[no-untyped-def]
     return tag, score
 
 
-@kernel
+@borrowing_kernel
 def _choose(best, place, scorer, tag):  # type: ignore[no-untyped-def]
     """Return the tag on the best path to a tag of the next token."""
     source = 0

@@ -27,7 +27,7 @@ from spacy_crf_tagger.crf.tiles import TILE_WIDTH, layout_of
 # More and less than a segment, ends of segments, more than a block of eight.
 LENGTHS = np.array([300, 1, 129, 128, 0, 127, 257, 40, 5, 384, 2, 0, 77])
 SCHEME = TagScheme(["A", "B", "C", "D"])
-SEGMENT = segment_length.py_func(SCHEME.n_tags)
+SEGMENT = segment_length(SCHEME.n_tags)
 
 
 @njit

@@ -1,0 +1,115 @@
+"""Time from the start of a process to the first entities: crf_ner beside spaCy's ner.
+
+    python -m benchmarks.startup
+
+writes `benchmarks/results/startup.json`. Each time a new process imports spaCy, loads a
+pipeline and annotates one text, in alternation; the time ends when the entities have
+come. Kernels are compiled and cached, and files read once, before anything is measured.
+spaCy imports every plugin that it finds, whatever a pipeline needs: spacy-transformers,
+which tests of this package want, would take longer than all else and is hidden. Needs
+the models of `python -m benchmarks.accuracy`, and a machine on which nothing else runs.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from wasabi import msg
+
+from .environment import describe
+from .training import WORK, write_result
+
+MODELS = ("crf_ner", "ner")
+TEXT = "Justin Bieber is flying from London to New York to see Kanye West ."
+HIDDEN = "spacy-transformers"
+SCRIPT = """
+import importlib.metadata, json, sys, time
+find = importlib.metadata.distributions
+importlib.metadata.distributions = lambda **context: (
+    found for found in find(**context) if found.name != sys.argv[3]
+)
+began = time.perf_counter()
+import spacy
+imported = time.perf_counter()
+nlp = spacy.load(sys.argv[1])
+loaded = time.perf_counter()
+entities = nlp(sys.argv[2]).ents
+found = time.perf_counter()
+seconds = {
+    "import spacy": imported - began,
+    "spacy.load": loaded - imported,
+    "first call": found - loaded,
+}
+print(json.dumps({"entities": len(entities), "seconds": seconds}), flush=True)
+"""
+ALL = "process start to first entities"
+
+
+def main(
+    corpus: Annotated[str, typer.Option(help="wnut17 or ncbi-disease")] = "wnut17",
+    rounds: Annotated[int, typer.Option(help="Times that each is started")] = 9,
+    work: Annotated[Path, typer.Option(help="Folder with models")] = WORK,
+) -> None:
+    """Measure, and write medians and their difference."""
+    seconds: dict[str, list[dict[str, float]]] = {model: [] for model in MODELS}
+    for _ in range(rounds + 1):
+        for model in MODELS:
+            path = work / corpus / f"{model}-0" / "model-best"
+            seconds[model].append(first_entities(path))
+    # The first round compiles kernels and reads files into the system's cache.
+    rows = {model: summary(each[1:]) for model, each in seconds.items()}
+    more = rows["crf_ner"]["median seconds"][ALL] - rows["ner"]["median seconds"][ALL]
+    result = {
+        "command": " ".join(["python -m benchmarks.startup", *sys.argv[1:]]),
+        "environment": describe(),
+        "hidden plugin": HIDDEN,
+        "corpus": corpus,
+        "text": TEXT,
+        "rounds": rounds,
+        **rows,
+        "crf_ner - ner, seconds": more,
+    }
+    msg.text(f"crf_ner takes {more:.2f} s more than ner")
+    write_result("startup", result)
+
+
+def first_entities(model: Path) -> dict[str, float]:
+    """RETURNS (dict[str, float]): The seconds that a new process takes to the first
+    entities, and what parts of them are.
+    """
+    command = [sys.executable, "-c", SCRIPT, str(model), TEXT, HIDDEN]
+    start = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        printed = process.stdout.readline()
+        total = time.perf_counter() - start
+    if process.returncode != 0:
+        raise RuntimeError(f"A process with {model} has failed.")
+    report = json.loads(printed)
+    if not report["entities"]:  # then no probabilities are computed
+        raise ValueError(f"{model} finds no entity in: {TEXT}")
+    parts: dict[str, float] = report["seconds"]
+    interpreter = total - sum(parts.values())
+    return {ALL: total, "interpreter": interpreter, **parts}
+
+
+def summary(runs: list[dict[str, float]]) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): Medians and quartiles of each part."""
+    columns = {part: [run[part] for run in runs] for part in runs[0]}
+    return {
+        "median seconds": {
+            part: statistics.median(each) for part, each in columns.items()
+        },
+        "quartiles": {
+            part: statistics.quantiles(each, n=4) for part, each in columns.items()
+        },
+    }
+
+
+if __name__ == "__main__":
+    typer.run(main)

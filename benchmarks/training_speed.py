@@ -1,0 +1,77 @@
+"""Words per second of `spacy train`: crf_ner beside spaCy's ner.
+
+    python -m benchmarks.training_speed
+
+writes `benchmarks/results/training-speed.json`. Both train on NCBI-disease with the
+same batches, in alternation, each time in a process of its own and on one thread. The
+clock runs from one score on the dev part to the end of the training, so that starting
+is not in it, and evaluation is. Needs a machine on which nothing else runs.
+"""
+
+import statistics
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import srsly
+import typer
+from wasabi import msg
+
+from .environment import describe
+from .training import WORK, config_path, convert, spacy, write_result
+
+MODELS = ("crf_ner", "ner")
+CORPUS = "ncbi-disease"
+LOGGER = Path(__file__).parent / "timing_logger.py"
+
+
+def main(
+    steps: Annotated[int, typer.Option(help="Training steps that are timed")] = 600,
+    rounds: Annotated[int, typer.Option(help="Times that each is measured")] = 3,
+    work: Annotated[Path, typer.Option(help="Folder with corpora")] = WORK,
+) -> None:
+    """Train, and write medians and their ratio."""
+    folder = work / CORPUS
+    convert(CORPUS, folder)
+    speeds: dict[str, list[float]] = {model: [] for model in MODELS}
+    for _ in range(rounds):
+        for model in MODELS:
+            speeds[model].append(words_per_second(model, folder, steps))
+    medians = {model: statistics.median(each) for model, each in speeds.items()}
+    result = {
+        "command": " ".join(["python -m benchmarks.training_speed", *sys.argv[1:]]),
+        "environment": describe(),
+        "corpus": CORPUS,
+        "steps": steps,
+        "words/s": speeds,
+        "median words/s": medians,
+        "crf_ner / ner": medians["crf_ner"] / medians["ner"],
+    }
+    msg.text(f"{result['crf_ner / ner']:.2f} × the words/s of ner in training")
+    write_result("training-speed", result)
+
+
+def words_per_second(model: str, folder: Path, steps: int) -> float:
+    """RETURNS (float): The speed of one training between its scores on dev."""
+    with TemporaryDirectory() as scratch:
+        log = Path(scratch) / "log.jsonl"
+        # Batches grow in the first steps: time what is after them.
+        settings: dict[str, Any] = {
+            "paths.train": folder / "train.spacy",
+            "paths.dev": folder / "dev.spacy",
+            "training.eval_frequency": steps,
+            "training.max_steps": 2 * steps,
+            "training.patience": 0,
+            "training.logger.@loggers": "benchmarks.timing_logger",
+            "training.logger.path": log,
+        }
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        spacy("train", config_path(model), "--code", LOGGER, *options)
+        _, first, second = srsly.read_jsonl(log)
+    seconds = second["seconds"] - first["seconds"]
+    return float((second["words"] - first["words"]) / seconds)
+
+
+if __name__ == "__main__":
+    typer.run(main)
