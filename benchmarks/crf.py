@@ -271,7 +271,8 @@ def show(rows: list[dict[str, Any]]) -> None:
             for name in ("pytorch-crf", "torch-struct")
         ]
         shape = " × ".join(map(str, row["shape"]))
-        table.append((row["task"], row["scheme"] or "none", shape, f"{ours:.2f}", *others))
+        case = (row["task"], row["scheme"] or "none", shape)
+        table.append((*case, f"{ours:.2f}", *others))
     peers = ("pytorch-crf, times", "torch-struct")
     header = ("Task", "Scheme", "B × T × K", "ours, ms", *peers)
     msg.table(table, header=header, aligns=("l", "l", "l", "r", "r", "r"), divider=True)

@@ -14,6 +14,7 @@ from thinc.api import HashEmbed, Linear, Maxout, Model, Ops, concatenate
 from thinc.types import Floats2d, Ints1d, Ints2d
 
 from .forms import Bits, hide_randomly, hide_unseen, no_forms, note_forms
+from .gemm import use_torch_gemm
 
 Tok2Vec = Model[List[Doc], List[Floats2d]]
 _FIRST_SEED = 8
@@ -64,7 +65,7 @@ def build_type_embed(
     layers: List[Model[Any, Any]] = [embed, mix]
     if include_static_vectors:
         layers.append(Linear(width))
-    return Model(
+    model: Tok2Vec = Model(
         "type_embed",
         _forward,
         init=_init,
@@ -76,6 +77,8 @@ def build_type_embed(
             "seen_forms": no_forms() if form_dropout else None,
         },
     )
+    use_torch_gemm(model)
+    return model
 
 
 def _forward(
