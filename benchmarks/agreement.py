@@ -2,9 +2,9 @@
 
     python -m benchmarks.agreement
 
-writes `benchmarks/results/agreement.json`: over all texts of NCBI-disease and WNUT 2017,
-how many entities differ, and the largest difference of a score. Needs the models of
-`python -m benchmarks.accuracy`.
+writes `benchmarks/results/agreement.json`: over all texts of NCBI-disease and WNUT
+2017, how many have different entities, and the largest difference of a score. Needs the
+models of `python -m benchmarks.accuracy`.
 """
 
 import sys

@@ -42,6 +42,31 @@ def plot_dial(dials: list[dict[str, Any]], corpus: str, path: Path) -> None:
         figure.savefig(path, metadata={"Date": None})
 
 
+def plot_crf(rows: list[dict[str, Any]], peer: str, path: Path) -> None:
+    """Draw how many times as long as ours a peer takes, by shape and task."""
+    rows = [row for row in rows if peer in row["times ours"]]
+    shapes = list(dict.fromkeys(tuple(row["shape"]) for row in rows))
+    tasks = list(dict.fromkeys(row["task"] for row in rows))
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    axes = figure.add_subplot(
+        yscale="log",
+        xlabel="Sequences × tokens × tags (BILUO)",
+        ylabel="Times as long as ours",
+        title=f"{peer}, one thread",
+    )
+    width = 0.8 / len(tasks)
+    for number, task in enumerate(tasks):
+        own = [row["times ours"][peer] for row in rows if row["task"] == task]
+        at = [n + (number - (len(tasks) - 1) / 2) * width for n in range(len(own))]
+        bars = axes.bar(at, own, width, label=task)
+        axes.bar_label(bars, fmt="%.0f", fontsize=8)
+    labels = ["×".join(map(str, shape)) for shape in shapes]
+    axes.set_xticks(range(len(shapes)), labels)
+    axes.legend()
+    with rc_context({"svg.hashsalt": "crf"}):
+        figure.savefig(path, metadata={"Date": None})
+
+
 def averaged(points: list[dict[str, float]]) -> dict[str, float]:
     """RETURNS (dict[str, float]): The mean of each value."""
     keys = points[0].keys()

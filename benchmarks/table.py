@@ -21,6 +21,8 @@ def main() -> None:
     print_accuracy()
     print_calibration()
     print_partial_annotation()
+    print_speed()
+    print_crf()
 
 
 def print_accuracy() -> None:
@@ -63,6 +65,42 @@ def print_partial_annotation() -> None:
             + ("–" if variant in ("full annotation", "outside") else percent(share))
             + " |"
         )
+
+
+def print_speed() -> None:
+    """Print speeds of pipelines as multiples of those of spaCy's ner."""
+    print("\n| words/s, one thread | × `ner` |")
+    print("| --- | --- |")
+    for corpus in ("wnut17", "ncbi-disease"):
+        result = read(f"inference-{corpus}")
+        for unit in ("sentences", "documents"):
+            ratio = result[unit]["crf_ner / ner"]
+            print(f"| `nlp.pipe`, {NAMES[corpus]}, {unit} | {ratio:.1f} |")
+    ratio = read("training-speed")["crf_ner / ner"]
+    print(f"| `spacy train`, NCBI-disease | {ratio:.1f} |")
+
+
+def print_crf() -> None:
+    """Print how many times as long as ours others take for the CRF alone."""
+    result = read("crf-1-threads")
+    cases: dict[tuple[int, ...], dict[str, Any]] = {}
+    for row in result["rows"]:
+        if row["scheme"] == "biluo":
+            cases.setdefault(tuple(row["shape"]), {})[row["task"]] = row["times ours"]
+    columns = [
+        ("loss and gradients", "pytorch-crf"),
+        ("decoding", "pytorch-crf"),
+        ("loss and gradients", "torch-struct"),
+        ("decoding", "torch-struct"),
+        ("marginals", "torch-struct"),
+    ]
+    names = " | ".join(f"{peer}: {task}" for task, peer in columns)
+    print(f"\n| sequences × tokens × tags | {names} |")
+    print("| --- |" + " --- |" * len(columns))
+    for shape, tasks in cases.items():
+        times = [tasks[task].get(peer) for task, peer in columns]
+        cells = ["–" if each is None else f"{each:.0f} ×" for each in times]
+        print(f"| {' × '.join(map(str, shape))} | {' | '.join(cells)} |")
 
 
 def percent(share: float) -> str:
