@@ -65,7 +65,7 @@ def build_type_embed(
     layers: List[Model[Any, Any]] = [embed, mix]
     if include_static_vectors:
         layers.append(Linear(width))
-    model: Tok2Vec = Model(
+    return Model(
         "type_embed",
         _forward,
         init=_init,
@@ -77,13 +77,13 @@ def build_type_embed(
             "seen_forms": no_forms() if form_dropout else None,
         },
     )
-    use_torch_gemm(model)
-    return model
 
 
 def _forward(
     model: Tok2Vec, docs: List[Doc], is_train: bool
 ) -> Tuple[List[Floats2d], Callable[[List[Floats2d]], List[Doc]]]:
+    # At each call, since neither a copy of a model nor one that was moved keeps it.
+    use_torch_gemm(model)
     ops = model.ops
     embed, mix = model.layers[:2]
     project = model.layers[2] if len(model.layers) > 2 else None

@@ -63,7 +63,9 @@ def test_the_default_features_use_it():
     docs = [Doc(nlp.vocab, words=["Ada", "saw", "York"])]
     model = build_type_embed(8, ["NORM", "SHAPE"], [50, 50], False)
     model.initialize(X=docs)
-    assert all(isinstance(node.ops, TorchGemmOps) for node in model.walk())
+    expected = model.predict(docs)[0]
     again = build_type_embed(8, ["NORM", "SHAPE"], [50, 50], False)
     again.from_bytes(model.to_bytes())
-    np.testing.assert_array_equal(again.predict(docs)[0], model.predict(docs)[0])
+    for same in (model, again, model.copy()):
+        np.testing.assert_array_equal(same.predict(docs)[0], expected)
+        assert all(isinstance(node.ops, TorchGemmOps) for node in same.walk())
