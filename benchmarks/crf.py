@@ -56,7 +56,9 @@ OURS = "spacy-crf-tagger"
 # torch-struct holds B × T × K × K × K cells, several times over; more do not fit into
 # the memory of a small machine.
 MAX_CELLS = 2**28
-MIN_ROUNDS, MAX_ROUNDS, SECONDS = 3, 50, 3.0
+MIN_ROUNDS, MAX_ROUNDS, SECONDS = 3, 50, 2.0
+# The others compute in single precision.
+TOLERANCE = 1e-3
 # A measurement takes at least so long: what is short is repeated, as by `timeit`.
 MEASUREMENT_SECONDS = 0.02
 FORBIDDEN_SCORE = -10_000.0
@@ -145,7 +147,7 @@ def measure(tasks: dict[str, Task], problem: Problem) -> dict[str, Any]:
     # The first call compiles, and shows whether all solve the same problem.
     values = {name: task(problem) for name, task in fitting.items()}
     for name, value in values.items():
-        if not np.isclose(value, values[OURS], rtol=1e-4):
+        if not np.isclose(value, values[OURS], rtol=TOLERANCE):
             raise ValueError(f"{name} finds {value}, and we find {values[OURS]}.")
     calls = {name: count_calls(task, problem) for name, task in fitting.items()}
     seconds: dict[str, list[float]] = {name: [] for name in fitting}
