@@ -85,8 +85,7 @@ def print_crf() -> None:
     result = read("crf-1-threads")
     cases: dict[tuple[int, ...], dict[str, Any]] = {}
     for row in result["rows"]:
-        if row["scheme"] == "biluo":
-            cases.setdefault(tuple(row["shape"]), {})[row["task"]] = row["times ours"]
+        cases.setdefault(tuple(row["shape"]), {})[row["task"]] = row["times ours"]
     columns = [
         ("loss and gradients", "pytorch-crf"),
         ("decoding", "pytorch-crf"),
