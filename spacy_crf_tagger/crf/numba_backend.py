@@ -108,7 +108,7 @@ def forward_backward(lattice: Lattice, weights: Optional[Floats] = None) -> Marg
         steps,
     )
     log_z += scaled.base
-    edges = scaled.layout.spread(steps * onward.values, n_tags)
+    edges = scaled.layout.spread(steps * onward.values)
     for b, sequence in _left(arrays, trusted):
         own = tags[arrays.offsets[b] : arrays.offsets[b + 1]]
         own[:] = 0.0

@@ -83,8 +83,9 @@ class Layout:
         limits = np.searchsorted(columns, np.arange(len(self.possible) + 1))
         return rows, limits, rows * len(self.possible) + columns
 
-    def spread(self, values: NDArray[np.float64], n_tags: int) -> NDArray[np.float64]:
+    def spread(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """RETURNS (NDArray[float]): The matrix with these values, [K, K]."""
+        n_tags = len(self.possible)
         matrix = np.zeros(n_tags * n_tags + 1)
         matrix[self.places] = values.reshape(-1)
         return matrix[:-1].reshape(n_tags, n_tags)

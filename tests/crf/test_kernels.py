@@ -84,7 +84,7 @@ def test_tiles_hold_each_entry_that_is_possible_once(n_tags, share, seed):
         assert not rebuilt[:, -1].any()
         # Every column is written in each step, also one that nothing leads to.
         assert sorted(tag for tag in seen if tag < n_tags) == list(range(n_tags))
-    np.testing.assert_array_equal(layout.spread(tiles.values, n_tags), matrix)
+    np.testing.assert_array_equal(layout.spread(tiles.values), matrix)
     sources, limits, steps = layout.predecessors(matrix)
     for tag in range(n_tags):
         own = slice(limits[tag], limits[tag + 1])
