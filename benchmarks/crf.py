@@ -12,7 +12,6 @@ values. The tags are those of BILUO; what it forbids the others are told by scor
 else runs.
 """
 
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -40,6 +39,7 @@ from spacy_crf_tagger.crf import (
 
 from .environment import describe
 from .plots import plot_crf
+from .spread import medians, quartiles
 from .training import ROOT, write_result
 
 # Sequences, tokens of each, tags.
@@ -162,14 +162,12 @@ def measure(tasks: dict[str, Task], problem: Problem) -> dict[str, Any]:
             for _ in range(calls[name]):
                 task(problem)
             seconds[name].append((time.perf_counter() - start) / calls[name])
-    medians = {name: statistics.median(each) for name, each in seconds.items()}
+    median = medians(seconds)
     return {
         "rounds": len(seconds[OURS]),
-        "median seconds": medians,
-        "quartiles": {
-            name: statistics.quantiles(each, n=4) for name, each in seconds.items()
-        },
-        "times ours": {name: each / medians[OURS] for name, each in medians.items()},
+        "median seconds": median,
+        "quartiles": quartiles(seconds),
+        "times ours": {name: each / median[OURS] for name, each in median.items()},
     }
 
 

@@ -23,6 +23,7 @@ from spacy.tokens import DocBin
 from wasabi import msg
 
 from .environment import describe
+from .spread import medians, quartiles, without_first
 from .training import WORK, write_result
 
 MODELS = ("crf_ner", "ner")
@@ -74,16 +75,14 @@ def throughput(
             start = time.perf_counter()
             n_words = sum(len(doc) for doc in nlp.pipe(texts))
             speeds[name].append(n_words / (time.perf_counter() - start))
-    # The first round loads, compiles and fills caches.
-    medians = {name: statistics.median(each[1:]) for name, each in speeds.items()}
+    speeds = without_first(speeds)
+    median = medians(speeds)
     return {
         "texts": len(texts),
         "words": n_words,
-        "median words/s": medians,
-        "quartiles": {
-            name: statistics.quantiles(each[1:], n=4) for name, each in speeds.items()
-        },
-        "crf_ner / ner": medians["crf_ner"] / medians["ner"],
+        "median words/s": median,
+        "quartiles": quartiles(speeds),
+        "crf_ner / ner": median["crf_ner"] / median["ner"],
     }
 
 

@@ -15,7 +15,6 @@ import gc
 import json
 import logging
 import pickle
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -39,6 +38,7 @@ from stanza.models import ner_tagger
 from wasabi import msg
 
 from .environment import describe
+from .spread import medians, quartiles, without_first
 from .training import WORK, spacy, write_result
 
 # The widths of configs/crf_ner.cfg, for the other networks with a BiLSTM.
@@ -115,18 +115,16 @@ def throughput(peers: dict[str, Peer], docs: list[Doc], rounds: int) -> dict[str
             start = time.perf_counter()
             entities[name] = peer.count_entities(texts if peer.reads_text else words)
             speeds[name].append(n_words / (time.perf_counter() - start))
-    # The first round loads, compiles and fills caches.
-    medians = {name: statistics.median(each[1:]) for name, each in speeds.items()}
+    speeds = without_first(speeds)
+    median = medians(speeds)
     return {
         "sentences": len(docs),
         "words": n_words,
         "entities": entities,
-        "median words/s": medians,
-        "quartiles": {
-            name: statistics.quantiles(each[1:], n=4) for name, each in speeds.items()
-        },
+        "median words/s": median,
+        "quartiles": quartiles(speeds),
         "crf_ner / peer": {
-            name: medians[OURS] / each for name, each in medians.items() if name != OURS
+            name: median[OURS] / each for name, each in median.items() if name != OURS
         },
     }
 

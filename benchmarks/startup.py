@@ -11,7 +11,6 @@ the models of `python -m benchmarks.accuracy`, and a machine on which nothing el
 """
 
 import json
-import statistics
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ import typer
 from wasabi import msg
 
 from .environment import describe
+from .spread import medians, quartiles
 from .training import WORK, write_result
 
 MODELS = ("crf_ner", "ner")
@@ -102,12 +102,8 @@ def summary(runs: list[dict[str, float]]) -> dict[str, Any]:
     """RETURNS (dict[str, Any]): Medians and quartiles of each part."""
     columns = {part: [run[part] for run in runs] for part in runs[0]}
     return {
-        "median seconds": {
-            part: statistics.median(each) for part, each in columns.items()
-        },
-        "quartiles": {
-            part: statistics.quantiles(each, n=4) for part, each in columns.items()
-        },
+        "median seconds": medians(columns),
+        "quartiles": quartiles(columns),
     }
 
 

@@ -9,7 +9,6 @@ and evaluation is. Batches have 1,000 words, to which those of the configs grow 
 first 2,300 steps. Needs a machine on which nothing else runs.
 """
 
-import statistics
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +19,7 @@ import typer
 from wasabi import msg
 
 from .environment import describe
+from .spread import medians
 from .training import WORK, config_path, convert, spacy, write_result
 
 MODELS = ("crf_ner", "ner")
@@ -39,15 +39,15 @@ def main(
     for _ in range(rounds):
         for model in MODELS:
             speeds[model].append(words_per_second(model, folder, steps))
-    medians = {model: statistics.median(each) for model, each in speeds.items()}
+    median = medians(speeds)
     result = {
         "command": " ".join(["python -m benchmarks.training_speed", *sys.argv[1:]]),
         "environment": describe(),
         "corpus": CORPUS,
         "steps": steps,
         "words/s": speeds,
-        "median words/s": medians,
-        "crf_ner / ner": medians["crf_ner"] / medians["ner"],
+        "median words/s": median,
+        "crf_ner / ner": median["crf_ner"] / median["ner"],
     }
     msg.text(f"{result['crf_ner / ner']:.2f} × the words/s of ner in training")
     write_result("training-speed", result)
