@@ -30,14 +30,15 @@ import typer
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import fix_random_seed
 from wasabi import msg
 
 from .environment import describe
-from .training import RESULTS, ROOT, WORK, write_result
+from .training import RESULTS, ROOT, WORK, texts_of, write_result
 
+CORPUS = "wnut17"
 TOKENS = (1_000, 10_000, 100_000, 1_000_000)
 DOCUMENTS = (1_000, 10_000, 100_000)
 LABELS = (1, 4, 18, 62, 125, 250)
@@ -114,7 +115,7 @@ def in_fresh_process(
 def one_document(work: Path, n_tokens: int, rounds: int) -> dict[str, Any]:
     """Annotate one document that the tokenizer has made already."""
     nlp = load(work)
-    sentences = texts_of_test(work, nlp)
+    sentences = texts_of(work, CORPUS, "test")
     list(nlp.pipe(sentences[:100]))  # loads the kernels
     words = [word for text in sentences for word in text.split()]
     rng = random.Random(SEED)
@@ -147,7 +148,7 @@ def one_document(work: Path, n_tokens: int, rounds: int) -> dict[str, Any]:
 def one_corpus(work: Path, n_documents: int, rounds: int) -> dict[str, Any]:
     """Read sentences by `nlp.pipe`, and keep none."""
     nlp = load(work)
-    sentences = texts_of_test(work, nlp)
+    sentences = texts_of(work, CORPUS, "test")
     for _ in nlp.pipe(sentences):  # loads the kernels, and meets all words
         pass
     seconds, mib = [], []
@@ -174,7 +175,7 @@ def some_labels(work: Path, n_labels: int, rounds: int) -> dict[str, Any]:
     random weights, so that there are some, whose probabilities are computed.
     """
     nlp = spacy.blank("en")
-    texts = texts_of_test(work, nlp)[:SENTENCES_FOR_LABELS]
+    texts = texts_of(work, CORPUS, "test")[:SENTENCES_FOR_LABELS]
     fix_random_seed(SEED)
     ner = nlp.add_pipe("crf_ner", config={"scheme": "biluo"})
     labels = [f"LABEL{number}" for number in range(n_labels)]
@@ -210,7 +211,7 @@ def some_labels(work: Path, n_labels: int, rounds: int) -> dict[str, Any]:
 def memory_zones(work: Path) -> dict[str, Any]:
     """Annotate texts with words that were never seen inside of memory zones."""
     nlp = load(work)
-    texts = texts_with_fresh_words(texts_of_test(work, nlp))
+    texts = texts_with_fresh_words(texts_of(work, CORPUS, "test"))
     strings_before = len(nlp.vocab.strings)
     mib = []
     start = time.perf_counter()
@@ -241,13 +242,7 @@ def memory_zones(work: Path) -> dict[str, Any]:
 
 def load(work: Path) -> Language:
     """RETURNS (Language): The pipeline with crf_ner that WNUT 2017 has trained."""
-    return spacy.load(work / "wnut17" / "crf_ner-0" / "model-best")
-
-
-def texts_of_test(work: Path, nlp: Language) -> list[str]:
-    """RETURNS (list[str]): The sentences of the test part of WNUT 2017."""
-    docs = DocBin().from_disk(work / "wnut17" / "test.spacy").get_docs(nlp.vocab)
-    return [doc.text for doc in docs]
+    return spacy.load(work / CORPUS / "crf_ner-0" / "model-best")
 
 
 def texts_with_fresh_words(sentences: list[str]) -> Iterator[str]:

@@ -19,12 +19,11 @@ import spacy
 import torch
 import typer
 from spacy.language import Language
-from spacy.tokens import DocBin
 from wasabi import msg
 
 from .environment import describe
 from .spread import medians, quartiles, without_first
-from .training import WORK, write_result
+from .training import WORK, texts_of, write_result
 
 MODELS = ("crf_ner", "ner")
 SENTENCES_OF_A_DOCUMENT = 100
@@ -42,9 +41,7 @@ def main(
         model: spacy.load(work / corpus / f"{model}-0" / "model-best")
         for model in MODELS
     }
-    vocab = spacy.blank("en").vocab
-    docs = DocBin().from_disk(work / corpus / "test.spacy").get_docs(vocab)
-    sentences = [doc.text for doc in docs]
+    sentences = texts_of(work, corpus, "test")
     documents = [
         "\n".join(sentences[first : first + SENTENCES_OF_A_DOCUMENT])
         for first in range(0, len(sentences), SENTENCES_OF_A_DOCUMENT)

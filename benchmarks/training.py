@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import srsly
+from spacy import blank
+from spacy.tokens import DocBin
 from wasabi import msg
 
 ROOT = Path(__file__).parent.parent
@@ -42,6 +44,12 @@ def convert(corpus: str, folder: Path) -> None:
         target = folder / f"{part}.spacy"
         if not target.exists():
             spacy("crf", "convert", source, target)
+
+
+def texts_of(work: Path, corpus: str, part: str) -> list[str]:
+    """RETURNS (list[str]): The text of each document of a part of a corpus."""
+    docs = DocBin().from_disk(work / corpus / f"{part}.spacy")
+    return [doc.text for doc in docs.get_docs(blank("en").vocab)]
 
 
 def train_and_score(

@@ -55,23 +55,40 @@ def main(
 
 def words_per_second(model: str, folder: Path, steps: int) -> float:
     """RETURNS (float): The speed of one training between its scores on dev."""
+    settings = {
+        "training.batcher.size.start": 1000,
+        "training.eval_frequency": steps,
+        "training.max_steps": 2 * steps,
+        "training.patience": 0,
+    }
     with TemporaryDirectory() as scratch:
         log = Path(scratch) / "log.jsonl"
-        settings: dict[str, Any] = {
-            "paths.train": folder / "train.spacy",
-            "paths.dev": folder / "dev.spacy",
-            "training.batcher.size.start": 1000,
-            "training.eval_frequency": steps,
-            "training.max_steps": 2 * steps,
-            "training.patience": 0,
-            "training.logger.@loggers": "benchmarks.timing_logger",
-            "training.logger.path": log,
-        }
-        options = [f"--{name}={value}" for name, value in settings.items()]
-        spacy("train", config_path(model), "--code", LOGGER, *options)
-        _, first, second = srsly.read_jsonl(log)
+        _, first, second = timed_training(model, folder, settings, log)
     seconds = second["seconds"] - first["seconds"]
     return float((second["words"] - first["words"]) / seconds)
+
+
+def timed_training(
+    model: str, folder: Path, settings: dict[str, Any], log: Path
+) -> list[dict[str, Any]]:
+    """Train in a process of its own.
+
+    model (str): Whose config.
+    folder (Path): Where the documents are.
+    settings (dict[str, Any]): What differs from the config.
+    log (Path): A file that is not there yet.
+    RETURNS (list[dict[str, Any]]): A line of `timing_logger` for each score on dev.
+    """
+    flags = {
+        "paths.train": folder / "train.spacy",
+        "paths.dev": folder / "dev.spacy",
+        "training.logger.@loggers": "benchmarks.timing_logger",
+        "training.logger.path": log,
+        **settings,
+    }
+    options = [f"--{name}={value}" for name, value in flags.items()]
+    spacy("train", config_path(model), "--code", LOGGER, *options)
+    return list(srsly.read_jsonl(log))
 
 
 if __name__ == "__main__":

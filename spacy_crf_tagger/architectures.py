@@ -23,6 +23,7 @@ def build_bilstm_attention_crf(
     hidden_width: int = 192,
     depth: int = 1,
     attention_heads: int = 4,
+    attention_width: Optional[int] = None,
     dropout: Optional[float] = None,
     word_dropout: float = 0.05,
     output: str = "crf",
@@ -40,7 +41,9 @@ def build_bilstm_attention_crf(
     hidden_width (int): Width of the BiLSTM's states, half for each direction.
     depth (int): Number of BiLSTM layers. 0 leaves the BiLSTM out.
     attention_heads (int): Heads of the self-attention over the states; must divide
-        the width of the states. 0 leaves the attention out.
+        `attention_width`. 0 leaves the attention out.
+    attention_width (Optional[int]): Width of the queries of all heads together, of the
+        keys and of the values. None for the width of the states.
     dropout (Optional[float]): Rate of dropout on the network's input, between layers
         and on its states, the same features at each token of a document. None follows
         `[training] dropout`.
@@ -70,6 +73,7 @@ def build_bilstm_attention_crf(
         "hidden_width": hidden_width,
         "depth": depth,
         "attention_heads": attention_heads,
+        "attention_width": attention_width,
         "word_dropout": word_dropout,
         "transitions": output == "crf",
         "window": window,

@@ -16,6 +16,7 @@ DEFAULT_CONFIG = """
 hidden_width = 192
 depth = 1
 attention_heads = 4
+attention_width = 64
 dropout = null
 word_dropout = 0.05
 output = "crf"
@@ -30,7 +31,7 @@ width = 128
 attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
 rows = [5000, 1000, 2500, 2500]
 include_static_vectors = false
-form_dropout = 0.4
+rare_form_dropout = 4.0
 """
 DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 DEFAULT_SETTINGS = Settings().to_cfg()

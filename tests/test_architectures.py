@@ -33,6 +33,8 @@ def make_docs():
         ({"depth": -1}, "depth"),
         ({"attention_heads": 3}, "attention_heads"),
         ({"attention_heads": -1}, "attention_heads"),
+        ({"attention_width": 3}, "attention_heads"),
+        ({"attention_width": 0}, "attention_width"),
         ({"window": 8, "overlap": 4}, "window.*overlap"),
         ({"window": 0}, "window"),
         ({"overlap": -1}, "overlap"),
@@ -57,6 +59,18 @@ def test_heads_that_do_not_fit_the_vectors_are_refused_at_initialisation():
     model = build(depth=0, attention_heads=3, nO=5)
     with pytest.raises(ValueError, match="attention_heads"):
         model.initialize(X=make_docs())
+
+
+def test_width_of_attention_may_differ_from_that_of_the_states():
+    model = build(attention_width=6, nO=5).initialize(X=make_docs())
+    attention = model.layers[-1].shims[0].built.attention
+    assert attention.project_in.weight.shape == (18, 16)
+    assert attention.project_out.weight.shape == (16, 6)
+    again = build(attention_width=6, nO=5)
+    again.from_bytes(model.to_bytes())
+    predicted = [each.predict(make_docs()) for each in (model, again)]
+    for own, other in zip(*predicted, strict=True):
+        np.testing.assert_array_equal(own, other)
 
 
 def test_number_of_tags_may_be_given():

@@ -142,11 +142,12 @@ class Lattice:
         lattice = cls(emissions, transitions, start, end, lengths)
         lattice.validate()
         if constraints is not None:
-            lattice = replace(
-                lattice,
-                transitions=_forbid(transitions, constraints.transitions),
-                start=_forbid(start, constraints.start),
-                end=_forbid(end, constraints.end),
+            lattice = cls(
+                emissions,
+                _forbid(transitions, constraints.transitions),
+                _forbid(start, constraints.start),
+                _forbid(end, constraints.end),
+                lengths,
             )
         return lattice if allowed is None else lattice.restrict(allowed)
 
@@ -200,9 +201,10 @@ class Lattice:
                 f"tag, but their shape is {tuple(self.emissions.shape)}."
             )
         n_tokens, n_tags = self.emissions.shape
-        if (self.lengths < 0).any() or int(self.lengths.sum()) != n_tokens:
+        total = int(self.lengths.sum())
+        if total != n_tokens or self.lengths.min(initial=0) < 0:
             raise ValueError(
-                f"Lengths {self.lengths.tolist()[:10]} (sum {self.lengths.sum()}) "
+                f"Lengths {self.lengths.tolist()[:10]} (sum {total}) "
                 f"do not add up to the {n_tokens} rows of the emissions."
             )
         for name, shape in (
@@ -239,7 +241,9 @@ def offsets_of(lengths: Lengths) -> Lengths:
     """RETURNS (NDArray[int]): First row of each sequence, and the number of rows,
     [B + 1].
     """
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
 
 
 def to_numpy(array: Array) -> Any:

@@ -30,6 +30,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _NOTHING = np.array([-np.inf])
+_ZERO = np.zeros(1)
 _LEAST = float(np.finfo(np.float64).min)
 
 
@@ -147,7 +148,7 @@ def viterbi(lattice: Lattice) -> ViterbiPaths:
     scores = np.zeros(len(lattice.lengths))
     layout = layout_of(transitions > -np.inf)
     scorer = numba_viterbi.Scorer(
-        layout.fill(np.append(transitions, 0.0)),
+        layout.fill(np.concatenate([transitions.reshape(-1), _ZERO])),
         *layout.predecessors(transitions),
         start,
         end,

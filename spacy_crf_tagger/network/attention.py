@@ -9,16 +9,18 @@ class SelfAttention(nn.Module):
     normalisation (Vaswani et al. 2017).
     """
 
-    def __init__(self, width: int, n_heads: int) -> None:
+    def __init__(self, width: int, n_heads: int, inner_width: int) -> None:
         """Create the layer.
 
-        width (int): Width of the states; a multiple of the number of heads.
+        width (int): Width of the states.
         n_heads (int): Number of heads.
+        inner_width (int): Width of the queries of all heads together, and of the keys
+            and the values; a multiple of the number of heads.
         """
         super().__init__()
         self.n_heads = n_heads
-        self.project_in = nn.Linear(width, 3 * width)
-        self.project_out = nn.Linear(width, width)
+        self.project_in = nn.Linear(width, 3 * inner_width)
+        self.project_out = nn.Linear(inner_width, width)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, block: Tensor, mask: Tensor) -> Tensor:
@@ -28,14 +30,14 @@ class SelfAttention(nn.Module):
         mask (Tensor): Whether a position belongs to its sequence, [T, B].
         RETURNS (Tensor): The new states, [T, B, width].
         """
-        longest, size, width = block.shape
+        longest, size, _ = block.shape
         query, key, value = (
             part.reshape(longest, size, self.n_heads, -1).permute(1, 2, 0, 3)
             for part in self.project_in(block).chunk(3, dim=-1)
-        )  # [B, heads, T, width / heads]
+        )  # [B, heads, T, inner_width / heads]
         seen = scaled_dot_product_attention(
             query, key, value, attn_mask=mask.T[:, None, None, :]
         )
-        seen = seen.permute(2, 0, 1, 3).reshape(longest, size, width)
+        seen = seen.permute(2, 0, 1, 3).reshape(longest, size, -1)
         normed: Tensor = self.norm(block + self.project_out(seen))
         return normed

@@ -32,6 +32,8 @@ class NetworkConfig:
     window (int): Most tokens that the network sees together.
     overlap (int): Tokens of context at both sides of a window's result.
     max_tokens (int): Most padded positions that are computed at once.
+    attention_width (Optional[int]): Width of the queries of all heads together, and of
+        the keys and the values; None for the width of the states.
     """
 
     width_in: int
@@ -44,12 +46,17 @@ class NetworkConfig:
     window: int
     overlap: int
     max_tokens: int = 16384
+    attention_width: Optional[int] = None
 
     def __post_init__(self) -> None:
         """RAISES (ValueError): If a value is out of range or two do not fit."""
         for name in ("width_in", "n_tags", "hidden_width", "window", "max_tokens"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}.")
+        if self.attention_width is not None and self.attention_width < 1:
+            raise ValueError(
+                f"attention_width must be positive or null: {self.attention_width}."
+            )
         for name in ("depth", "attention_heads", "overlap"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative: {getattr(self, name)}.")
@@ -58,9 +65,10 @@ class NetworkConfig:
                 f"hidden_width must be even, half for each direction of the BiLSTM: "
                 f"{self.hidden_width}."
             )
-        if self.attention_heads and self.width_out % self.attention_heads:
+        inner_width = self.attention_width or self.width_out
+        if self.attention_heads and inner_width % self.attention_heads:
             raise ValueError(
-                f"The width that attention works on ({self.width_out}) must be a "
+                f"The width that attention works on ({inner_width}) must be a "
                 f"multiple of attention_heads ({self.attention_heads})."
             )
         if self.window <= 2 * self.overlap:
@@ -101,7 +109,11 @@ class TaggerNetwork(nn.Module):
         if config.depth:
             self.bilstm = BiLSTM(config.width_in, config.hidden_width, config.depth)
         if config.attention_heads:
-            self.attention = SelfAttention(config.width_out, config.attention_heads)
+            self.attention = SelfAttention(
+                config.width_out,
+                config.attention_heads,
+                config.attention_width or config.width_out,
+            )
         self.emission = nn.Linear(config.width_out, config.n_tags)
         nn.init.zeros_(self.emission.weight)
         nn.init.zeros_(self.emission.bias)

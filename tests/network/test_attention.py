@@ -10,10 +10,11 @@ WIDTH = 8
 LENGTHS = torch.tensor([5, 1, 3])
 
 
-@pytest.fixture(params=[1, 2, 8])
+@pytest.fixture(params=[(1, 8), (2, 8), (8, 8), (2, 4), (3, 12)], ids=str)
 def attention(request: pytest.FixtureRequest) -> SelfAttention:
     torch.manual_seed(0)
-    layer = SelfAttention(WIDTH, n_heads=request.param)
+    n_heads, inner_width = request.param
+    layer = SelfAttention(WIDTH, n_heads, inner_width)
     for parameter in layer.parameters():
         nn.init.normal_(parameter)
     return layer
@@ -33,21 +34,17 @@ def mask() -> Tensor:
 def test_equal_to_each_sequence_alone(
     attention: SelfAttention, block: Tensor, mask: Tensor
 ) -> None:
-    own = nn.MultiheadAttention(WIDTH, attention.n_heads)
-    own.load_state_dict(
-        {
-            "in_proj_weight": attention.project_in.weight,
-            "in_proj_bias": attention.project_in.bias,
-            "out_proj.weight": attention.project_out.weight,
-            "out_proj.bias": attention.project_out.bias,
-        }
-    )
+    # Torch's module has states and heads of the same width: it gets what is projected.
+    inner_width = attention.project_out.in_features
+    own = nn.MultiheadAttention(inner_width, attention.n_heads, bias=False)
+    unit = torch.eye(inner_width)
+    own.load_state_dict({"in_proj_weight": unit.repeat(3, 1), "out_proj.weight": unit})
     with torch.no_grad():
         states = attention(block, mask)
         for n, length in enumerate(LENGTHS.tolist()):
             alone = block[:length, n]
-            seen, _ = own(alone, alone, alone)
-            expected = attention.norm(alone + seen)
+            seen, _ = own(*attention.project_in(alone).chunk(3, dim=-1))
+            expected = attention.norm(alone + attention.project_out(seen))
             torch.testing.assert_close(
                 states[:length, n], expected, rtol=1e-4, atol=1e-5
             )

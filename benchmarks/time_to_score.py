@@ -1,0 +1,86 @@
+"""Seconds of training until the best F on dev that spaCy's ner reaches: crf_ner beside
+ner.
+
+    python -m benchmarks.time_to_score
+
+writes `benchmarks/results/time-to-score.json`. For each seed ner is trained until its F
+on dev stops to rise, as its config says, and then crf_ner for as many steps at most,
+both with the batches of their configs, each in a process of its own and on one thread.
+The clock runs from the score of the untrained pipeline to the first one that is as
+good, evaluations included. Needs a machine on which nothing else runs.
+"""
+
+import statistics
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import typer
+from wasabi import msg
+
+from .environment import describe
+from .training import WORK, convert, write_result
+from .training_speed import MODELS, timed_training
+
+CORPUS = "ncbi-disease"
+EVAL_FREQUENCY = 100
+
+
+def main(
+    seeds: Annotated[int, typer.Option(help="How many seeds, from 0")] = 3,
+    work: Annotated[Path, typer.Option(help="Folder with corpora")] = WORK,
+) -> None:
+    """Train, and write the times and their ratios."""
+    folder = work / CORPUS
+    convert(CORPUS, folder)
+    runs = [race(folder, seed) for seed in range(seeds)]
+    ratios = [run["crf_ner / ner"] for run in runs if run["crf_ner / ner"]]
+    result = {
+        "command": " ".join(["python -m benchmarks.time_to_score", *sys.argv[1:]]),
+        "environment": describe(),
+        "corpus": CORPUS,
+        "eval_frequency": EVAL_FREQUENCY,
+        "runs": runs,
+        "seeds that crf_ner got there": len(ratios),
+        "median crf_ner / ner": statistics.median(ratios) if ratios else None,
+    }
+    msg.text(f"crf_ner / ner: {result['median crf_ner / ner']}, {ratios}")
+    write_result("time-to-score", result)
+
+
+def race(folder: Path, seed: int) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): Step and seconds at which each was as good as the best
+    of ner, and the ratio of the seconds; None where crf_ner was never.
+    """
+    settings = {"training.eval_frequency": EVAL_FREQUENCY, "system.seed": seed}
+    ours, theirs = MODELS
+    with TemporaryDirectory() as scratch:
+        curve = timed_training(theirs, folder, settings, Path(scratch) / "ner.jsonl")
+        best = max(line["score"] for line in curve)
+        settings["training.max_steps"] = curve[-1]["step"]
+        own = timed_training(ours, folder, settings, Path(scratch) / "crf_ner.jsonl")
+    reached = {theirs: arrival(curve, best), ours: arrival(own, best)}
+    mine, its = reached[ours], reached[theirs]
+    return {
+        "seed": seed,
+        "best dev F of ner": best,
+        "best dev F of crf_ner": max(line["score"] for line in own),
+        "reached": reached,
+        "crf_ner / ner": mine["seconds"] / its["seconds"] if mine and its else None,
+    }
+
+
+def arrival(curve: list[dict[str, Any]], score: float) -> dict[str, float] | None:
+    """RETURNS (dict[str, float]): Step and seconds of the first score that is as good,
+    or None.
+    """
+    for line in curve:
+        if line["score"] >= score:
+            seconds = line["seconds"] - curve[0]["seconds"]
+            return {"step": line["step"], "seconds": seconds}
+    return None
+
+
+if __name__ == "__main__":
+    typer.run(main)
