@@ -13,7 +13,7 @@ from spacy.vocab import Vocab
 from thinc.api import HashEmbed, Linear, Maxout, Model, Ops, concatenate
 from thinc.types import Floats2d, Ints1d, Ints2d
 
-from .forms import count_forms, hide_rare, hide_unseen, no_forms
+from .forms import Bits, hide_randomly, hide_unseen, no_forms, note_forms
 from .gemm import use_torch_gemm
 
 Tok2Vec = Model[List[Doc], List[Floats2d]]
@@ -25,7 +25,7 @@ def build_type_embed(
     attrs: List[Union[str, int]],
     rows: List[int],
     include_static_vectors: bool,
-    rare_form_dropout: float = 0.0,
+    form_dropout: float = 0.0,
 ) -> Tok2Vec:
     """Build an embedding of lexical attributes: one hash table for each attribute
     (Svenstrup et al. 2017), mixed by a maxout layer. The settings are those of
@@ -38,24 +38,22 @@ def build_type_embed(
     rows (List[int]): Number of rows of each attribute's table.
     include_static_vectors (bool): Whether to mix in the vocab's word vectors, through
         a learned projection. The vectors themselves are not changed.
-    rare_form_dropout (float): How rare a form (ORTH, LOWER, NORM or LEMMA, as far as
-        they are among the attributes) is, in occurrences per 100,000 tokens, if it is
-        hidden from half of its tokens in training: the rarer, the more often. There
-        the model has to do with affixes and shape. In prediction the forms that were
-        never seen in training are hidden. At 0 nothing is hidden.
+    form_dropout (float): Share of the tokens whose form (ORTH, LOWER, NORM or LEMMA,
+        as far as they are among the attributes) is hidden in training, where the model
+        has to do with affixes and shape. In prediction the forms that were never seen
+        in training are hidden. At 0 nothing is hidden.
     RETURNS (Model[List[Doc], List[Floats2d]]): The model.
     RAISES (ValueError): If there are no attributes, or not one row number for each, or
-        the dropout is negative or not finite.
+        the dropout is not in [0, 1).
     """
     if not attrs or len(rows) != len(attrs):
         raise ValueError(
             f"TypeEmbed: give one number of rows for each attribute, not {len(rows)} "
             f"for {len(attrs)}."
         )
-    if not 0.0 <= rare_form_dropout < np.inf:
+    if not 0.0 <= form_dropout < 1.0:
         raise ValueError(
-            "TypeEmbed: rare_form_dropout must be a finite number of occurrences, 0 or "
-            f"more, not {rare_form_dropout}."
+            f"TypeEmbed: form_dropout must be in [0, 1), not {form_dropout}."
         )
     tables: List[Model[Any, Any]] = [
         HashEmbed(width, n_rows, column=column, seed=_FIRST_SEED + column)
@@ -75,8 +73,8 @@ def build_type_embed(
         dims={"nO": width},
         attrs={
             "attrs": list(attrs),
-            "rare_form_dropout": rare_form_dropout,
-            "form_counts": no_forms() if rare_form_dropout else None,
+            "form_dropout": form_dropout,
+            "seen_forms": no_forms() if form_dropout else None,
         },
     )
 
@@ -148,15 +146,17 @@ def _init(
 
 
 def _hide_forms(model: Tok2Vec, features: NDArray[np.uint64], is_train: bool) -> None:
-    even_odds, attrs = model.attrs["rare_form_dropout"], model.attrs["attrs"]
-    if not even_odds:
+    rate, attrs = model.attrs["form_dropout"], model.attrs["attrs"]
+    if not rate:
         return
-    counts = model.attrs["form_counts"]
+    seen: Bits = model.attrs["seen_forms"]
     if is_train:
-        counts = model.attrs["form_counts"] = count_forms(counts, features, attrs)
-        hide_rare(counts, features, attrs, even_odds)
+        if not seen.flags.writeable:  # as deserialized
+            seen = model.attrs["seen_forms"] = seen.copy()
+        note_forms(seen, features, attrs)
+        hide_randomly(features, attrs, rate)
     else:
-        hide_unseen(counts, features, attrs)
+        hide_unseen(seen, features, attrs)
 
 
 def _find_types(

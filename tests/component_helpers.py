@@ -43,7 +43,7 @@ SMALL_TOK2VEC = {
     "attrs": ["NORM", "SHAPE"],
     "rows": [200, 50],
     "include_static_vectors": False,
-    "rare_form_dropout": 0.0,
+    "form_dropout": 0.0,
 }
 SMALL_MODEL = {
     "@architectures": "spacy_crf_tagger.BiLSTMAttentionCRF.v1",
