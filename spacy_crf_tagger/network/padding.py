@@ -1,7 +1,7 @@
 """How ragged batches are cut into windows and padded in buckets of similar length."""
 
 from dataclasses import dataclass
-from typing import List
+from typing import List, Tuple
 
 import numpy as np
 import torch
@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Ints = NDArray[np.int64]
+# What each time step of a bucket costs, and each bucket, in positions that could be
+# computed meanwhile. Measured with oneDNN's LSTM on one core: a step takes 5 µs, and 2 µs
+# for each of its sequences.
+_COST_OF_STEP = 2.5
+_COST_OF_BUCKET = 50
 
 
 @dataclass(frozen=True)
@@ -91,17 +96,35 @@ def split_windows(lengths: Ints, window: int, overlap: int) -> Windows:
     return Windows(offsets[sequence] + begin, length, kept_from, kept_to)
 
 
-def _bucket_bounds(falling: Ints, max_tokens: int) -> List[tuple[int, int]]:
-    """Group sequences of falling length such that little of a bucket is padding."""
+def _bucket_bounds(falling: Ints, max_tokens: int) -> List[Tuple[int, int]]:
+    """Group sequences of falling length such that least work is done, of all ways to
+    do it.
+
+    falling (NDArray[int]): Length of each sequence, [B].
+    max_tokens (int): Most padded positions of a bucket of several sequences.
+    RETURNS (List[Tuple[int, int]]): The first sequence of each bucket, and the one
+        after its last.
+    """
+    _, counts = np.unique(-falling, return_counts=True)
+    limits = np.concatenate([[0], np.cumsum(counts)])  # where each length begins
+    cost = np.zeros(len(limits))  # of the best way to group what follows
+    until = np.zeros(len(limits), dtype=np.int64)
+    for number in range(len(counts) - 1, -1, -1):
+        longest = int(falling[limits[number]])
+        sizes = limits[number + 1 :] - limits[number]
+        n_buckets = -(-sizes // max(1, max_tokens // longest))
+        overhead = n_buckets * (_COST_OF_STEP * longest + _COST_OF_BUCKET)
+        costs = longest * sizes + overhead + cost[number + 1 :]
+        best = int(costs.argmin())
+        cost[number], until[number] = costs[best], number + 1 + best
     bounds = []
-    first = 0
-    while first < len(falling):
-        longest = int(falling[first])
-        shortest = min(longest - 4, (3 * longest) // 4)
-        similar = int(np.searchsorted(-falling, -shortest, side="right"))
-        last = min(similar, first + max(1, max_tokens // longest))
-        bounds.append((first, last))
-        first = last
+    number = 0
+    while number < len(counts):
+        end = int(limits[until[number]])
+        largest = max(1, max_tokens // int(falling[limits[number]]))
+        for first in range(int(limits[number]), end, largest):
+            bounds.append((first, min(first + largest, end)))
+        number = int(until[number])
     return bounds
 
 

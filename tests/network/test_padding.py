@@ -1,6 +1,7 @@
 """Windows and buckets: every token is computed once, with its context."""
 
-from typing import List, Tuple
+from itertools import combinations, pairwise
+from typing import Iterator, List, Tuple
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_crf_tagger.network.padding import (
+    _COST_OF_BUCKET,
+    _COST_OF_STEP,
     Bucket,
     Ints,
     Windows,
@@ -104,15 +107,45 @@ def test_buckets_hold_every_token_once(
 
 @every_batch
 @given(batch=batches(), max_tokens=st.sampled_from([1, 40, 200, 16384]))
-def test_buckets_hold_little_padding(
+def test_buckets_are_no_larger_than_need_be(
     batch: Tuple[Ints, int, int], max_tokens: int
 ) -> None:
     for bucket in plan_buckets(*batch, max_tokens, CPU):
         longest, size = bucket.rows.shape
         assert size == 1 or longest * size <= max_tokens
         padding = (~bucket.mask).sum(dim=0)
-        assert int(padding.max()) <= max(4, longest / 4 + 1)
         assert int(padding.min()) == 0
+
+
+@every_batch
+@given(lengths=st.lists(st.integers(1, 60), min_size=1, max_size=9))
+def test_no_other_buckets_are_less_work(lengths: List[int]) -> None:
+    buckets = plan_buckets(np.array(lengths), 100, 10, 16384, CPU)
+    found = sum(work(*bucket.rows.shape) for bucket in buckets)
+    falling = sorted(lengths, reverse=True)
+    others = [
+        sum(work(falling[first], last - first) for first, last in pairwise(limits))
+        for limits in compositions(len(falling))
+    ]
+    assert found == pytest.approx(min(others))
+
+
+def work(longest: int, size: int) -> float:
+    return longest * (size + _COST_OF_STEP) + _COST_OF_BUCKET
+
+
+def compositions(total: int) -> Iterator[List[int]]:
+    """Every way to divide a list, as the limits of its parts."""
+    inner = range(1, total)
+    for number in range(total):
+        for limits in combinations(inner, number):
+            yield [0, *limits, total]
+
+
+def test_work_is_bounded_by_that_of_the_text() -> None:
+    lengths = np.arange(1, 400)
+    shapes = [b.rows.shape for b in plan_buckets(lengths, 512, 64, 16384, CPU)]
+    assert sum(longest * size for longest, size in shapes) < 1.2 * lengths.sum()
 
 
 def test_sequences_of_one_length_share_a_bucket() -> None:
