@@ -1,5 +1,6 @@
 """The registered Thinc architecture: any tok2vec, then the torch network."""
 
+import math
 from typing import Any, Callable, Dict, List, Optional, Tuple, cast
 
 import numpy as np
@@ -27,6 +28,7 @@ def build_bilstm_attention_crf(
     dropout: Optional[float] = None,
     word_dropout: float = 0.05,
     output: str = "crf",
+    learn_rate_scale: float = 1.0,
     crf_learn_rate_scale: float = 1.0,
     window: int = 512,
     overlap: int = 64,
@@ -51,9 +53,12 @@ def build_bilstm_attention_crf(
         whatever `[training] dropout` is.
     output (str): `"crf"`, or `"softmax"` for tags that are learned independently of
         each other. Predictions obey the tag scheme either way.
+    learn_rate_scale (float): Factor on the learning rate of the whole network below the
+        CRF: BiLSTM, attention and emission weights. Raise it (10 to 50) beside a
+        transformer that is trained at a low rate, at which fresh weights would learn
+        too slowly.
     crf_learn_rate_scale (float): Factor on the learning rate of the transition, start
-        and end scores. Raise it (10 to 1000) beside a transformer that is trained at
-        a low rate, at which they would learn too slowly.
+        and end scores, whatever `learn_rate_scale` is. Raise it further (10 to 1000).
     window (int): Documents of more tokens are encoded in overlapping windows of this
         many; they are decoded whole.
     overlap (int): Tokens at each end of a window that serve as context only.
@@ -69,6 +74,16 @@ def build_bilstm_attention_crf(
         raise ValueError(
             f"BiLSTMAttentionCRF: dropout must be in [0, 1) or null, not {dropout}."
         )
+    scales = {
+        "learn_rate_scale": learn_rate_scale,
+        "crf_learn_rate_scale": crf_learn_rate_scale,
+    }
+    for name, scale in scales.items():
+        if not 0.0 <= scale < math.inf:
+            raise ValueError(
+                f"BiLSTMAttentionCRF: {name} must be 0 or a positive number, "
+                f"not {scale}."
+            )
     settings = {
         "hidden_width": hidden_width,
         "depth": depth,
@@ -84,7 +99,7 @@ def build_bilstm_attention_crf(
         "crf_tagger",
         _forward_tagger,
         init=_init_tagger,
-        shims=[TaggerShim(crf_learn_rate_scale)],
+        shims=[TaggerShim(**scales)],
         dims={"nI": None, "nO": nO},
         attrs={
             "settings": settings,
@@ -195,10 +210,8 @@ def _init_tagger(
     config = NetworkConfig(
         width_in=model.get_dim("nI"), n_tags=model.get_dim("nO"), **settings
     )
-    # A second initialisation starts anew: under a new id, so that no optimizer takes
-    # the fresh weights for the old ones.
-    old = _shim(model)
-    shim = TaggerShim(old.crf_learn_rate_scale)
+    # A second initialisation starts anew.
+    shim = _shim(model).unbuilt()
     shim.build(config)
     model.shims[0] = shim
 
@@ -216,7 +229,10 @@ def _shim(tagger: Model[Any, Any]) -> TaggerShim:
 
 
 def _potentials(scores: Scores, lengths: Lengths) -> Potentials:
-    arrays = [None if score is None else torch2xp(score.detach()) for score in scores]
+    # An enclosing torch.autocast makes the network score in half precision.
+    arrays = [
+        None if score is None else torch2xp(score.detach().float()) for score in scores
+    ]
     return Potentials._make([*arrays, lengths])
 
 

@@ -20,6 +20,7 @@ attention_width = 64
 dropout = null
 word_dropout = 0.05
 output = "crf"
+learn_rate_scale = 1.0
 crf_learn_rate_scale = 1.0
 window = 512
 overlap = 64
@@ -31,7 +32,7 @@ width = 128
 attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
 rows = [5000, 1000, 2500, 2500]
 include_static_vectors = false
-rare_form_dropout = 4.0
+form_dropout = 0.4
 """
 DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 DEFAULT_SETTINGS = Settings().to_cfg()

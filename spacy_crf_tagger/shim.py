@@ -36,13 +36,18 @@ class TaggerShim(PyTorchShim):
     smaller network stays valid: it is padded with zeros when it is next used.
     """
 
-    def __init__(self, crf_learn_rate_scale: float = 1.0) -> None:
+    def __init__(
+        self, learn_rate_scale: float = 1.0, crf_learn_rate_scale: float = 1.0
+    ) -> None:
         """Create a shim without a network.
 
+        learn_rate_scale (float): Factor on the learning rate of the whole network below
+            the CRF.
         crf_learn_rate_scale (float): Factor on the learning rate of transition, start
             and end scores.
         """
         super().__init__(None)
+        self.learn_rate_scale = learn_rate_scale
         self.crf_learn_rate_scale = crf_learn_rate_scale
 
     @property
@@ -152,11 +157,9 @@ class TaggerShim(PyTorchShim):
             else:
                 _grow_optimizer_state(optimizer, key, weights)
                 is_crf = name in _CRF_PARAMETERS
+                scale = self.crf_learn_rate_scale if is_crf else self.learn_rate_scale
                 updated, _ = optimizer(
-                    key,
-                    weights,
-                    cast(FloatsXd, torch2xp(gradient)),
-                    lr_scale=self.crf_learn_rate_scale if is_crf else 1.0,
+                    key, weights, cast(FloatsXd, torch2xp(gradient)), lr_scale=scale
                 )
                 parameter.data = xp2torch(updated, device=parameter.device)
             gradient.zero_()
@@ -186,14 +189,19 @@ class TaggerShim(PyTorchShim):
             for name, values in replaced.items():
                 parameters[name].data = values
 
+    def unbuilt(self) -> "TaggerShim":
+        """RETURNS (TaggerShim): A shim with the same settings and no network. Its id is
+        new, so that no optimizer takes its weights for ours.
+        """
+        return TaggerShim(self.learn_rate_scale, self.crf_learn_rate_scale)
+
     def copy(self) -> "TaggerShim":
         """Copy the shim under a new id, so that both can be trained by one optimizer.
 
         RETURNS (TaggerShim): The copy.
         """
-        fresh = TaggerShim(self.crf_learn_rate_scale)
         copied = copy.deepcopy(self)
-        copied.id = fresh.id
+        copied.id = self.unbuilt().id
         return copied
 
     def to_bytes(self) -> bytes:

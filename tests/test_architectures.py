@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import spacy
+import torch
 from component_helpers import SMALL_TOK2VEC, make_nlp, small_model
 from confection import ConfigValidationError
 from spacy.util import fix_random_seed, registry
-from thinc.api import set_dropout_rate
+from thinc.api import SGD, set_dropout_rate
 
 from spacy_crf_tagger.architectures import resize_output
 
@@ -28,6 +29,10 @@ def make_docs():
         ({"dropout": 1.0}, "dropout"),
         ({"dropout": -0.1}, "dropout"),
         ({"word_dropout": 1.5}, "word_dropout"),
+        ({"learn_rate_scale": -1.0}, " learn_rate_scale"),
+        ({"learn_rate_scale": float("inf")}, " learn_rate_scale"),
+        ({"crf_learn_rate_scale": -0.1}, "crf_learn_rate_scale"),
+        ({"crf_learn_rate_scale": float("nan")}, "crf_learn_rate_scale"),
         ({"hidden_width": 15}, "hidden_width"),
         ({"hidden_width": 0}, "hidden_width"),
         ({"depth": -1}, "depth"),
@@ -97,6 +102,64 @@ def test_scores_and_their_gradients_have_the_promised_shapes():
     backprop(potentials)
     softmax = build(nO=5, output="softmax").initialize(X=make_docs())
     assert softmax.predict(make_docs())[1:4] == (None, None, None)
+
+
+def test_learning_rates_survive_initialisation_saving_and_growth():
+    """The second is taken from the config, as everything that is no weight."""
+    scales = {"learn_rate_scale": 4.0, "crf_learn_rate_scale": 9.0}
+    model = build(nO=5, **scales).initialize(X=make_docs())
+    again = build(nO=5, **scales).from_bytes(model.to_bytes())
+    for each in (model, again, resize_output(model.copy(), 9)):
+        shim = each.layers[-1].shims[0]
+        assert {name: getattr(shim, name) for name in scales} == scales
+
+
+# Half precision
+
+
+def half_vectors(width=16):
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=(length, width)).astype("f2") for length in (3, 0, 5)]
+
+
+@pytest.fixture
+def tagger():
+    """The part of the model above the token vectors, with weights that matter."""
+    tagger = build(nO=5).initialize(X=make_docs()).get_ref("tagger")
+    generator = torch.Generator().manual_seed(0)
+    for values in tagger.shims[0].built.parameters():
+        torch.nn.init.normal_(values, std=0.3, generator=generator)
+    return tagger
+
+
+def test_vectors_in_half_precision_are_computed_with_in_single_precision(tagger):
+    single = [vectors.astype("f4") for vectors in half_vectors()]
+    gradients = []
+    for vectors in (half_vectors(), single):
+        np.testing.assert_array_equal(
+            tagger.predict(vectors).emissions, tagger.predict(single).emissions
+        )
+        potentials, backprop = tagger.begin_update(vectors)
+        assert {scores.dtype for scores in potentials[:-1]} == {np.dtype("f4")}
+        gradients.append(np.concatenate(backprop(potentials)))
+        tagger.finish_update(SGD(0.0))
+    assert gradients[0].dtype == np.float32
+    np.testing.assert_array_equal(*gradients)
+
+
+def test_scores_are_in_single_precision_where_the_network_is_not(tagger):
+    """In torch.autocast the network computes in half precision, the CRF does not."""
+    expected = tagger.predict(half_vectors())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        predicted = tagger.predict(half_vectors())
+        potentials, backprop = tagger.begin_update(half_vectors())
+    for scores in (predicted, potentials):
+        assert {array.dtype for array in scores[:-1]} == {np.dtype("f4")}
+        assert (scores.emissions != expected.emissions).any()
+        np.testing.assert_allclose(scores.emissions, expected.emissions, atol=0.05)
+    gradients = backprop(potentials)
+    assert np.isfinite(np.concatenate(gradients)).all()
+    assert np.abs(gradients[0]).max() > 0
 
 
 @pytest.mark.parametrize("n_docs", [0, 1, 2])

@@ -122,13 +122,14 @@ def test_exact_copies_have_weights_of_their_own(way):
 
 def test_copy_shares_no_state_of_the_optimizer():
     """`Model.copy` copies shims; two copies under one optimizer learn apart."""
-    shim = make_shim(crf_learn_rate_scale=3.0)
+    scales = {"learn_rate_scale": 2.0, "crf_learn_rate_scale": 3.0}
+    shim = make_shim(**scales)
     optimizer = Adam(0.01)
     for _ in range(3):
         take_step(shim, optimizer)
     twin = shim.copy()
     assert twin.id != shim.id
-    fresh = TaggerShim(crf_learn_rate_scale=3.0).from_bytes(shim.to_bytes())
+    fresh = TaggerShim(**scales).from_bytes(shim.to_bytes())
     before = weights(shim)
     take_step(twin, optimizer)
     take_step(fresh, Adam(0.01))
@@ -176,19 +177,47 @@ def test_parameters_without_a_gradient_are_left_alone():
     assert_equal(weights(shim), before)
 
 
-def test_learning_rate_of_transitions_is_scaled():
-    shim, scaled = make_shim(), make_shim(crf_learn_rate_scale=10.0)
+def is_crf(name):
+    return name in ("transitions", "start", "end")
+
+
+@pytest.mark.parametrize(
+    ("network_scale", "crf_scale"), [(1.0, 10.0), (10.0, 1.0), (5.0, 20.0), (0.0, 1.0)]
+)
+def test_learning_rates_are_scaled(network_scale, crf_scale):
+    shim = make_shim()
+    scaled = make_shim(learn_rate_scale=network_scale, crf_learn_rate_scale=crf_scale)
     before = weights(shim)
     take_step(shim, SGD(0.001, grad_clip=0.0))
     take_step(scaled, SGD(0.001, grad_clip=0.0))
     for name, values in before.items():
-        factor = 10.0 if name in ("transitions", "start", "end") else 1.0
         np.testing.assert_allclose(
             weights(scaled)[name] - values,
-            factor * (weights(shim)[name] - values),
+            (crf_scale if is_crf(name) else network_scale)
+            * (weights(shim)[name] - values),
             rtol=1e-3,
             atol=1e-6,
         )
+
+
+@pytest.mark.parametrize("way", ["copy", "deepcopy", "pickle", "bytes", "unbuilt"])
+def test_copies_learn_at_the_same_rates(way):
+    scales = {"learn_rate_scale": 3.0, "crf_learn_rate_scale": 7.0}
+    shim = make_shim(**scales)
+    again = {
+        "copy": shim.copy,
+        "deepcopy": lambda: copy.deepcopy(shim),
+        "pickle": lambda: pickle.loads(pickle.dumps(shim)),
+        "bytes": lambda: TaggerShim(**scales).from_bytes(shim.to_bytes()),
+        "unbuilt": shim.unbuilt,
+    }[way]()
+    if way == "unbuilt":
+        assert again.network is None
+        again.build(CONFIG)
+        again.built.load_state_dict(shim.built.state_dict())
+    for each in (shim, again):
+        take_step(each, SGD(0.01))
+    assert_equal(weights(again), weights(shim))
 
 
 def test_collected_gradients_are_not_emptied():

