@@ -5,9 +5,9 @@ spancat, and from tokens rather than text Flair, Stanza and sklearn-crfsuite.
     python -m benchmarks.peers wnut17
     python -m benchmarks.peers ncbi-disease
 
-writes `benchmarks/results/peers-<corpus>.json`. All read the sentences of the test part
-in alternation in one process. crf_ner and ner are the models of
-`python -m benchmarks.accuracy`; the others are trained at the first call, for a few
+writes `benchmarks/results/peers-<corpus>-<threads>-threads.json`. All read the
+sentences of the test part in alternation in one process. crf_ner and ner are the models
+of `python -m benchmarks.accuracy`; the others are trained at the first call, for a few
 minutes in all: long enough to find entities, and not for accuracy.
 """
 
@@ -97,7 +97,7 @@ def main(
     for name, ratio in result["crf_ner / peer"].items():
         speed = result["median words/s"][name]
         msg.text(f"{name}: {speed:.0f} words/s; crf_ner has {ratio:.2f} × as many")
-    write_result(f"peers-{corpus}", result)
+    write_result(f"peers-{corpus}-{threads}-threads", result)
 
 
 def throughput(peers: dict[str, Peer], docs: list[Doc], rounds: int) -> dict[str, Any]:

@@ -16,12 +16,16 @@ NAMES = {
 }
 
 
+SPEED_CORPORA = ("wnut17", "ncbi-disease")
+
+
 def main() -> None:
     """Print all tables."""
     print_accuracy()
     print_calibration()
     print_partial_annotation()
     print_speed()
+    print_growth()
     print_crf()
 
 
@@ -68,16 +72,35 @@ def print_partial_annotation() -> None:
 
 
 def print_speed() -> None:
-    """Print speeds of pipelines as multiples of those of spaCy's ner."""
-    print("\n| words/s, one thread | × `ner` |")
-    print("| --- | --- |")
-    for corpus in ("wnut17", "ncbi-disease"):
-        result = read(f"inference-{corpus}")
-        for unit in ("sentences", "documents"):
-            ratio = result[unit]["crf_ner / ner"]
-            print(f"| `nlp.pipe`, {NAMES[corpus]}, {unit} | {ratio:.1f} |")
-    ratio = read("training-speed")["crf_ner / ner"]
-    print(f"| `spacy train`, NCBI-disease | {ratio:.1f} |")
+    """Print the speed of crf_ner as multiples of that of others."""
+    print("\n| words per second of `crf_ner`, one thread | WNUT 2017 | NCBI-disease |")
+    print("| --- | --- | --- |")
+    inference = [read(f"inference-{corpus}") for corpus in SPEED_CORPORA]
+    for unit in ("sentences", "documents"):
+        ratios = [result[unit]["crf_ner / ner"] for result in inference]
+        print_ratios(f"`nlp.pipe` beside `ner`, {unit}", ratios)
+    training = read("training-speed")["crf_ner / ner"]
+    print(f"| `spacy train` beside `ner` | | {training:.1f} × |")
+    peers = [read(f"peers-{corpus}-1-threads") for corpus in SPEED_CORPORA]
+    for peer in ("spancat", "flair", "stanza", "sklearn-crfsuite"):
+        ratios = [result["crf_ner / peer"][peer] for result in peers]
+        print_ratios(f"`nlp.pipe` beside {peer}", ratios)
+
+
+def print_ratios(name: str, ratios: list[float]) -> None:
+    """Print a row of the table of speeds."""
+    print(f"| {name} | " + " | ".join(f"{ratio:.1f} ×" for ratio in ratios) + " |")
+
+
+def print_growth() -> None:
+    """Print how time and memory grow with the length of a document."""
+    print("\n| tokens of one document | words/s | peak memory over the Doc |")
+    print("| --- | --- | --- |")
+    for row in read("growth")["document"]["rows"]:
+        print(
+            f"| {row['tokens']:,} | {row['words/s']:,.0f} | "
+            f"{row['peak MiB over the Doc']:,.0f} MiB |"
+        )
 
 
 def print_crf() -> None:
