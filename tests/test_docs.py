@@ -38,15 +38,16 @@ def test_links_lead_somewhere(path):
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("name", ["crf_ner", "ner"])
+@pytest.mark.parametrize("name", ["crf_ner", "crf_ner_vectors", "ner"])
 def test_configs_are_filled(name):
     config = load_config(ROOT / "configs" / f"{name}.cfg", interpolate=False)
     nlp = spacy.util.load_model_from_config(config.copy(), auto_fill=True)
     assert dict(nlp.config) == dict(config)
 
 
-def test_every_setting_of_ours_is_explained():
-    text = (ROOT / "configs" / "crf_ner.cfg").read_text("utf8")
+@pytest.mark.parametrize("name", ["crf_ner", "crf_ner_trf"])
+def test_every_setting_of_ours_is_explained(name):
+    text = (ROOT / "configs" / f"{name}.cfg").read_text("utf8")
     sections = re.split(r"^\[", text, flags=re.MULTILINE)
     ours = [part for part in sections if part.startswith("components.crf_ner")]
     lines = [line for part in ours for line in part.split("\n")[1:] if line]
@@ -64,3 +65,13 @@ def test_config_of_the_component_is_its_default():
     nlp = spacy.blank("en")
     nlp.add_pipe("crf_ner")
     assert config["components"]["crf_ner"] == nlp.config["components"]["crf_ner"]
+
+
+def test_config_with_vectors_differs_in_nothing_else():
+    plain, with_vectors = (
+        (ROOT / "configs" / f"{name}.cfg").read_text("utf8").partition("\n[")[2]
+        for name in ("crf_ner", "crf_ner_vectors")
+    )
+    setting = "\ninclude_static_vectors = "
+    assert with_vectors == plain.replace(f"{setting}false\n", f"{setting}true\n")
+    assert with_vectors != plain

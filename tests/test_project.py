@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import spacy
 import srsly
+from encoder_helpers import needs_minilm
 
 ROOT = Path(__file__).parent.parent
 PROJECT = srsly.read_yaml(ROOT / "project.yml")
@@ -135,3 +137,19 @@ def test_workflow_compare(project):
     after = run(project, "run", "compare")
     assert "Skipping 'train': nothing changed" in after
     assert "Skipping 'train-ner'" not in after
+
+
+@needs_minilm
+@pytest.mark.slow
+def test_workflow_vectors(project):
+    run(project, "run", "encoder")
+    run(project, "run", "vectors")
+    name = "crf_ner_vectors"
+    scores = json.loads((project / f"metrics/astronomy/{name}.json").read_text())
+    assert scores["ents_f"] > 0.65
+    [installed] = project.glob("installed/astronomy_vectors/*/*/config.cfg")
+    vocab = spacy.load(installed.parent).vocab
+    assert vocab.vectors.shape[1] == 200
+    assert vocab["Moon"].has_vector
+    again = run(project, "run", "vectors")
+    assert again.count("nothing changed") == len(PROJECT["workflows"]["vectors"])

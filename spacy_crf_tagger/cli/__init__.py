@@ -9,10 +9,11 @@ from spacy.cli._util import app as spacy_app
 from .calibrate import calibrate_cli
 from .compare import compare_cli
 from .convert import convert_cli
+from .distill import distill_cli
 from .show import show_cli
 
 HELP = """Data, scores and predictions of entity recognisers: convert annotated text,
-compare evaluations, calibrate probabilities and try pipelines.
+compare evaluations, calibrate probabilities, try pipelines and make word vectors.
 """
 
 app = typer.Typer(name="crf", help=HELP, no_args_is_help=True)
@@ -20,6 +21,7 @@ app.command("convert")(convert_cli)
 app.command("compare")(compare_cli)
 app.command("show")(show_cli)
 app.command("calibrate")(calibrate_cli)
+app.command("distill")(distill_cli)
 # spaCy loads this module by its entry point, but takes from it only what is added here.
 spacy_app.add_typer(app)
 

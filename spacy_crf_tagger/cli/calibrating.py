@@ -17,7 +17,7 @@ from ..calibration import (
     fit_temperature,
 )
 from ..reliability import Bin, Reliability, entity_reliability
-from .loading import load_pipeline
+from .loading import load_pipeline, save_pipeline
 from .plots import check_plot, plot_reliability
 
 _NO_VALUE = "–"
@@ -60,7 +60,7 @@ def calibrate(
             f"{component} writes no probabilities that could be measured",
             "Its spans_key is null.",
         )
-    _save(nlp, output)
+    save_pipeline(nlp, output)
     if plot is not None and measured_after.size:
         _plot({"before": measured_before, "after": measured_after}, plot)
 
@@ -129,14 +129,6 @@ def _check_plot(path: Path) -> None:
         check_plot(path)
     except (ImportError, ValueError) as error:
         msg.fail("Can't draw the plot", error, exits=1)
-
-
-def _save(nlp: Language, path: Path) -> None:
-    try:
-        nlp.to_disk(path)
-    except OSError as error:
-        msg.fail("Can't write the pipeline", error, exits=1)
-    msg.good(f"Saved pipeline to {path}")
 
 
 def _plot(measured: Dict[str, Reliability], path: Path) -> None:

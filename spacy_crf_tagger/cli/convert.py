@@ -5,12 +5,11 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, List, Optional
 
-import spacy
 import typer
-from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from wasabi import msg
 
+from .loading import blank_pipeline
 from .read_conll import read_conll
 from .read_jsonl import read_jsonl
 from .reading import decode, numbered_lines
@@ -82,7 +81,7 @@ def convert_cli(
     if label_column == 0:
         msg.fail("The first column, 0, is the token: it holds no tags", exits=1)
     text = _read_text(input_path, md5)
-    nlp = _blank_pipeline(lang)
+    nlp = blank_pipeline(lang)
     if file_format is Format.auto:
         file_format = detect_format(input_path, text)
     if file_format is Format.jsonl:
@@ -128,13 +127,6 @@ def _read_text(path: Path, md5: Optional[str]) -> str:
         return decode(data)
     except ValueError as error:
         msg.fail(f"Can't read {path}: {error}", exits=1)
-
-
-def _blank_pipeline(lang: str) -> Language:
-    try:
-        return spacy.blank(lang)
-    except ImportError as error:
-        msg.fail(f"Can't use language {lang!r}", error, exits=1)
 
 
 def _write(docs: List[Doc], path: Path) -> None:

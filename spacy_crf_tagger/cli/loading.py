@@ -1,4 +1,4 @@
-"""Loading the pipelines that commands are given."""
+"""Making, loading and saving the pipelines of commands."""
 
 import importlib
 import sys
@@ -9,6 +9,18 @@ from typing import Optional
 import spacy
 from spacy.language import Language
 from wasabi import msg
+
+
+def blank_pipeline(lang: str) -> Language:
+    """Make a pipeline without components, or end the command with an error.
+
+    lang (str): The code of the language.
+    RETURNS (Language): The pipeline.
+    """
+    try:
+        return spacy.blank(lang)
+    except ImportError as error:
+        msg.fail(f"Can't use language {lang!r}", error, exits=1)
 
 
 def load_pipeline(pipeline: str, path: Optional[Path] = None) -> Language:
@@ -45,3 +57,17 @@ def load_package(name: str, path: Path) -> Language:
         raise ImportError(f"Package {name} is in {spec.origin}, not in {path}.")
     nlp: Language = importlib.import_module(name).load()
     return nlp
+
+
+def save_pipeline(nlp: Language, path: Path) -> None:
+    """Save a pipeline, or end the command with an error.
+
+    nlp (Language): The pipeline.
+    path (Path): The directory to write it to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        nlp.to_disk(path)
+    except OSError as error:
+        msg.fail("Can't write the pipeline", error, exits=1)
+    msg.good(f"Saved pipeline to {path}")

@@ -10,8 +10,8 @@ from torch import Tensor
 
 Ints = NDArray[np.int64]
 # What each time step of a bucket costs, and each bucket, in positions that could be
-# computed meanwhile. Measured with oneDNN's LSTM on one core: a step takes 5 µs, and 2 µs
-# for each of its sequences.
+# computed meanwhile. Measured with oneDNN's LSTM on one core: a step takes 5 µs, and
+# another 2 µs for each of its sequences.
 _COST_OF_STEP = 2.5
 _COST_OF_BUCKET = 50
 

@@ -1,0 +1,361 @@
+import random
+import shutil
+import sys
+from string import ascii_lowercase
+
+import numpy as np
+import pytest
+import spacy
+import torch
+from component_helpers import SMALL_TOK2VEC, entities, fit, make_examples, make_nlp
+from encoder_helpers import minilm_folder, needs_minilm
+from scipy.spatial.distance import pdist
+from spacy.tokens import Doc, DocBin
+from transformer_helpers import save_tiny_encoder
+
+from spacy_crf_tagger.cli.distilling import embed_words, principal_components
+
+transformers = pytest.importorskip("transformers")
+
+ENCODER_WIDTH = 32
+RNG = random.Random(0)
+WORDS = ["Ada中", *("".join(RNG.choices(ascii_lowercase, k=n)) for n in range(1, 41))]
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    return save_tiny_encoder(tmp_path_factory.mktemp("encoders") / "bert")
+
+
+@pytest.fixture(scope="module")
+def encoder_decoder(tmp_path_factory):
+    """A BART whose pieces are bytes, and "ab" after a space."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    folder = tmp_path_factory.mktemp("encoders") / "bart"
+    pieces = ["<s>", "<pad>", "</s>", "Ġ", *ascii_lowercase, "-", "A", "ab", "Ġab"]
+    vocab = {piece: number for number, piece in enumerate(pieces)}
+    bpe = Tokenizer(models.BPE(vocab, [("a", "b"), ("Ġ", "ab")]))
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=bpe, bos_token="<s>", pad_token="<pad>", eos_token="</s>"
+    ).save_pretrained(folder)
+    config = transformers.BartConfig(
+        vocab_size=len(pieces),
+        d_model=ENCODER_WIDTH,
+        encoder_layers=2,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=2 * ENCODER_WIDTH,
+        decoder_ffn_dim=2 * ENCODER_WIDTH,
+        max_position_embeddings=256,
+        # As random weights go, so large that neighbours are told apart.
+        init_std=0.2,
+    )
+    torch.manual_seed(0)
+    transformers.BartModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def write_words(tmp_path):
+    def write(words, name="words.txt"):
+        path = tmp_path / name
+        path.write_bytes("\n".join(words).encode("utf8"))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_docs(tmp_path):
+    def write(name, *docs):
+        path = tmp_path / name
+        vocab = spacy.blank("en").vocab
+        DocBin(docs=[Doc(vocab, words=words) for words in docs]).to_disk(path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def output(tmp_path):
+    return tmp_path / "new" / "vectors"
+
+
+def keys_of(path):
+    vocab = spacy.load(path).vocab
+    return {vocab.strings[key] for key in vocab.vectors}
+
+
+def vectors_of(path, words):
+    vectors = spacy.load(path).vocab.vectors
+    return np.stack([vectors[word] for word in words])
+
+
+def encode_alone(folder, word):
+    """The mean of the last layer between [CLS] and [SEP], but for unknown pieces."""
+    tokenizer = transformers.BertTokenizerFast.from_pretrained(folder)
+    model = transformers.BertModel.from_pretrained(folder).eval()
+    pieces = ["[CLS]", *tokenizer.tokenize(word), "[SEP]"]
+    own = [n for n, piece in enumerate(pieces) if not piece.startswith("[")]
+    with torch.no_grad():
+        [states] = model(
+            torch.tensor([tokenizer.convert_tokens_to_ids(pieces)])
+        ).last_hidden_state
+    return states[own].mean(dim=0).numpy()
+
+
+def load_encoder(folder):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModel.from_pretrained(folder).eval()
+    return tokenizer, model.get_encoder() if model.config.is_encoder_decoder else model
+
+
+@pytest.mark.parametrize(
+    ("words", "width"), [(WORDS, ENCODER_WIDTH), (WORDS[:10], 9)], ids=["many", "few"]
+)
+def test_all_components_keep_the_distances(
+    crf, encoder, write_words, output, words, width
+):
+    exit_code, text = crf("distill", encoder, output, "--words", write_words(words))
+    assert exit_code == 0, text
+    assert f"The vectors have a width of {width}, not 200" in text
+    assert f"Distilled {len(words)} vectors of width {width}" in text
+    assert keys_of(output) == set(words)
+    vectors = vectors_of(output, words)
+    assert vectors.shape == (len(words), width)
+    assert vectors.dtype == np.float32
+    alone = np.stack([encode_alone(encoder, word) for word in words])
+    factors = pdist(vectors) / pdist(alone)
+    np.testing.assert_allclose(factors, factors.mean(), rtol=1e-4)
+
+
+def test_fewer_components_are_the_first_ones(crf, encoder, write_words, tmp_path):
+    path = write_words(WORDS)
+    by_width = {}
+    for width in (5, ENCODER_WIDTH):
+        folder = tmp_path / str(width)
+        crf("distill", encoder, folder, "--words", path, "--width", width)
+        by_width[width] = vectors_of(folder, WORDS).astype(np.float64)
+    few, every = by_width.values()
+    assert few.shape == (len(WORDS), 5)
+    scale = np.sqrt(np.square(every[:, :5]).mean())
+    np.testing.assert_allclose(few, every[:, :5] / scale, atol=1e-5)
+    np.testing.assert_allclose(few.mean(axis=0), 0.0, atol=1e-5)
+    covariance = few.T @ few / len(WORDS)
+    variances = np.diag(covariance)
+    assert (np.diff(variances) < 0).all()
+    assert variances.mean() == pytest.approx(1.0, rel=1e-5)
+    np.testing.assert_allclose(covariance, np.diag(variances), atol=1e-5)
+
+
+def test_direction_of_components_is_fixed():
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(50, 8)).astype(np.float32)
+    expected = principal_components(vectors, 8)
+    for _ in range(5):
+        same = principal_components(vectors[:, rng.permutation(8)], 8)
+        np.testing.assert_allclose(same, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["encoder", "encoder_decoder"])
+def test_batches_change_nothing(request, kind):
+    tokenizer, model = load_encoder(request.getfixturevalue(kind))
+    known, expected = embed_words(WORDS, tokenizer, model, 1)
+    assert sorted(known) == sorted(WORDS)
+    for batch_size in (7, 1000):
+        same, vectors = embed_words(WORDS[::-1], tokenizer, model, batch_size)
+        assert same == known
+        np.testing.assert_allclose(vectors, expected, atol=1e-5)
+
+
+def test_encoder_of_bytes_that_has_a_decoder(crf, encoder_decoder, write_words, output):
+    words = write_words(["ab", "abc", "b", "cab"])
+    exit_code, text = crf("distill", encoder_decoder, output, "--words", words)
+    assert exit_code == 0, text
+    tokenizer, model = load_encoder(encoder_decoder)
+    pieces = [["Ġab"], ["Ġab", "c"], ["Ġ", "b"], ["Ġ", "c", "ab"]]
+    with torch.no_grad():
+        states = [
+            model(torch.tensor([tokenizer.convert_tokens_to_ids(each)]))[0][0]
+            for each in pieces
+        ]
+    alone = np.stack([of_word.mean(dim=0).numpy() for of_word in states])
+    factors = pdist(vectors_of(output, ["ab", "abc", "b", "cab"])) / pdist(alone)
+    np.testing.assert_allclose(factors, factors.mean(), rtol=1e-4)
+
+
+def test_words_come_from_everywhere(crf, encoder, write_docs, write_words, output):
+    docs = [
+        write_docs("a.spacy", ["Ada", "ada", "\n", "left"], [], ["left", " "]),
+        write_docs("b.spacy", ["\u3000", "left", "Rome"]),
+    ]
+    lists = write_words(["\ufeffBern\r", "", " \t", "Rome ", "rome"])
+    exit_code, text = crf("distill", encoder, output, *docs, "--words", lists)
+    assert exit_code == 0, text
+    assert keys_of(output) == {"Ada", "ada", "left", "Rome", "rome", "Bern"}
+
+
+def test_the_same_words_give_the_same_files(crf, encoder, write_docs, tmp_path):
+    docs = [write_docs(f"{half}.spacy", WORDS[half::2]) for half in (0, 1)]
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder, files in zip(folders, (docs, docs[::-1]), strict=True):
+        assert crf("distill", encoder, folder, *files).exit_code == 0
+    first, second = (
+        {
+            path.relative_to(folder): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+        for folder in folders
+    )
+    assert first == second
+
+
+def test_words_that_the_tokenizer_does_not_know(crf, encoder, write_words, output):
+    words = write_words(["left", "Rome", "Ł", "\u200d", "中a"])
+    exit_code, text = crf("distill", encoder, output, "--words", words)
+    assert exit_code == 0
+    assert keys_of(output) == {"left", "Rome", "中a"}
+    assert "2 of 5 words have no vector" in text
+    assert r"'Ł', '\u200d'" in text
+
+
+def test_long_words(crf, encoder, write_words, output):
+    """The encoder has 256 positions."""
+    long = "-+" * 200
+    words = write_words([long, f"{long}c", "left"])
+    exit_code, text = crf("distill", encoder, output, "--words", words)
+    assert exit_code == 0, text
+    one, other = vectors_of(output, [long, f"{long}c"])
+    np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_component_learns_from_vectors_alone(crf, encoder, write_words, tmp_path):
+    """All words have the same shape, and each label is at each place."""
+    copy, folder = tmp_path / "encoder", tmp_path / "vectors"
+    shutil.copytree(encoder, copy)
+    crf(
+        "distill",
+        copy,
+        folder,
+        "--words",
+        write_words(["emma", "bern", "sees", *WORDS]),
+    )
+    data = [
+        ("emma sees bern", {"entities": [(0, 4, "PERSON"), (10, 14, "PLACE")]}),
+        ("bern sees emma", {"entities": [(0, 4, "PLACE"), (10, 14, "PERSON")]}),
+    ]
+    tok2vec = {"attrs": ["SHAPE"], "rows": [50], "include_static_vectors": True}
+    nlp = make_nlp(tok2vec={**SMALL_TOK2VEC, **tok2vec})
+    nlp.config["initialize"]["vectors"] = str(folder)
+    examples = make_examples(nlp, data)
+    nlp.initialize(lambda: examples)
+    fit(nlp, examples, 40)
+    nlp.to_disk(tmp_path / "model")
+    for path in (copy, folder):
+        shutil.rmtree(path)
+    again = spacy.load(tmp_path / "model")
+    assert entities(again("emma sees bern")) == [(0, 1, "PERSON"), (2, 3, "PLACE")]
+    assert entities(again("bern sees emma")) == [(0, 1, "PLACE"), (2, 3, "PERSON")]
+    again.vocab.vectors.data[:] = 0.0
+    assert entities(again("emma sees bern")) == entities(again("bern sees emma"))
+
+
+@needs_minilm
+def test_similar_words_have_similar_vectors(crf, write_words, output):
+    groups = [
+        ["Paris", "London", "Tokyo"],
+        ["running", "walking", "jumping"],
+        ["green", "blue", "yellow"],
+        ["telescope", "microscope", "lens"],
+    ]
+    words = [word for group in groups for word in group]
+    crf("distill", minilm_folder(), output, "--words", write_words(words))
+    vectors = vectors_of(output, words)
+    lengths = np.linalg.norm(vectors, axis=1)
+    similar = vectors @ vectors.T / np.outer(lengths, lengths)
+    np.fill_diagonal(similar, -1.0)
+    for number, word in enumerate(words):
+        [group] = [group for group in groups if word in group]
+        assert words[similar[number].argmax()] in group
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ([], "No words"),
+        (["spaces.spacy"], "No words"),
+        (["absent.spacy"], "Documents not found"),
+        (["words.spacy", "broken.spacy"], "Can't read documents"),
+        (["--words", "absent.txt"], "Can't read words"),
+        (["--words", "latin.txt"], "line 2 is not UTF-8"),
+        (["--words", "counts.txt"], "Line 2 has more than a word: 'Rome 17'"),
+        (["--words", "one.txt"], "two words or more"),
+        (["words.spacy", "--lang", "klingon"], "Can't use language 'klingon'"),
+    ],
+)
+def test_words_that_cannot_be_distilled(
+    crf, encoder, write_docs, write_words, tmp_path, output, files, message
+):
+    write_docs("spaces.spacy", [" ", "\n"])
+    write_docs("words.spacy", ["We", "left"])
+    write_words(["{}"], "broken.spacy")
+    write_words(["Rome", "Rome 17"], "counts.txt")
+    write_words(["Rome"], "one.txt")
+    (tmp_path / "latin.txt").write_bytes("Rome\nZürich".encode("latin1"))
+    arguments = [tmp_path / each if "." in each else each for each in files]
+    exit_code, text = crf("distill", encoder, output, *arguments)
+    assert exit_code == 1
+    assert message in text
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        # Nobody's cache or network is asked for it.
+        ("bert-base-uncased", "Encoder not found"),
+        ("empty", "Can't load an encoder"),
+        ("untokenized", "Can't load an encoder"),
+    ],
+)
+def test_what_is_no_encoder(
+    crf, encoder, write_words, tmp_path, monkeypatch, output, name, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    shutil.copytree(
+        encoder,
+        tmp_path / "untokenized",
+        ignore=shutil.ignore_patterns("vocab*", "tokenizer*"),
+    )
+    exit_code, text = crf("distill", name, output, "--words", write_words(WORDS))
+    assert exit_code == 1
+    assert message in text
+    assert not output.exists()
+
+
+def test_transformers_is_missing(crf, encoder, write_words, monkeypatch, output):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    exit_code, text = crf("distill", encoder, output, "--words", write_words(WORDS))
+    assert exit_code == 1
+    assert 'pip install "spacy-crf-tagger[transformers]"' in text
+
+
+@pytest.mark.parametrize("option", ["--width", "--batch-size"])
+def test_numbers_are_positive(crf, encoder, write_words, output, option):
+    words = write_words(WORDS)
+    exit_code, text = crf("distill", encoder, output, "--words", words, option, 0)
+    assert exit_code == 2
+    assert option in text
+
+
+def test_output_that_cannot_be_written(crf, encoder, write_words, tmp_path):
+    output = tmp_path / "file"
+    output.touch()
+    exit_code, text = crf("distill", encoder, output, "--words", write_words(WORDS))
+    assert exit_code == 1
+    assert "Can't write the pipeline" in text
