@@ -33,11 +33,7 @@ from .training import (
 
 CORPUS = "ncbi-disease"
 KEPT = 0.3
-COMMON = {
-    "components.crf_ner.model.attention_width": "null",
-    "components.crf_ner.model.tok2vec.form_dropout": 0.0,
-    "training.dropout": 0.2,
-}
+COMMON = {"components.crf_ner.model.tok2vec.form_dropout": 0.0, "training.dropout": 0.2}
 # The ratio is that of the dev documents (0.078), rounded; margin and weight were chosen
 # on dev with one seed.
 VARIANTS: dict[str, dict[str, Any]] = {
