@@ -10,15 +10,15 @@ models of `python -m benchmarks.accuracy`.
 import sys
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import spacy
 import typer
-from spacy.tokens import DocBin
 from wasabi import msg
 
 from .environment import describe
-from .training import PARTS, WORK, write_result
+from .options import Work
+from .training import PARTS, WORK, texts_of, write_result
 
 CORPORA = ("ncbi-disease", "wnut17")
 # First character, character after the last, label, and score.
@@ -26,7 +26,7 @@ Entity = tuple[int, int, str, float]
 
 
 def main(
-    work: Annotated[Path, typer.Option(help="Folder with models")] = WORK,
+    work: Work = WORK,
 ) -> None:
     """Predict in both ways, and write how the predictions differ."""
     result: dict[str, Any] = {
@@ -66,8 +66,7 @@ def predict(folder: Path, with_numba: bool) -> list[list[Entity]]:
     nlp = spacy.load(folder / "crf_ner-0" / "model-best")
     found = []
     for part in PARTS:
-        docs = DocBin().from_disk(folder / f"{part}.spacy").get_docs(nlp.vocab)
-        for doc in nlp.pipe([doc.text for doc in docs]):
+        for doc in nlp.pipe(texts_of(folder, part)):
             group = doc.spans["crf_ner"]
             scores = group.attrs["scores"].tolist()
             spans = [(ent.start_char, ent.end_char, ent.label_) for ent in group]

@@ -10,12 +10,10 @@ product, measured in the same run. Needs the models of `python -m benchmarks.acc
 and a machine on which nothing else runs.
 """
 
-import statistics
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import spacy
 import torch
@@ -28,6 +26,8 @@ from wasabi import msg
 from spacy_crf_tagger.decoding import predict_entities
 
 from .environment import describe
+from .options import CorpusName, Rounds, Threads, Work
+from .spread import by_part, medians
 from .training import WORK, texts_of, write_result
 
 # Shape of the matrix product that the floor is measured with: that of the projection
@@ -43,21 +43,17 @@ OPERATORS = {
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="wnut17 or ncbi-disease")],
-    threads: Annotated[int, typer.Option(help="Threads of torch")] = 1,
-    rounds: Annotated[int, typer.Option(help="Times that each is measured")] = 9,
-    work: Annotated[Path, typer.Option(help="Folder with models")] = WORK,
+    corpus: CorpusName,
+    threads: Threads = 1,
+    rounds: Rounds = 9,
+    work: Work = WORK,
 ) -> None:
     """Measure, print, and write the microseconds of each stage."""
     torch.set_num_threads(threads)
     nlp = spacy.load(work / corpus / "crf_ner-0" / "model-best")
-    texts = texts_of(work, corpus, "test")
+    texts = texts_of(work / corpus, "test")
     n_words = sum(len(doc) for doc in nlp.pipe(texts))  # loads the kernels
-    rounds_of_stages = [time_stages(nlp, texts) for _ in range(rounds)]
-    stages = {
-        stage: 1e6 * statistics.median(each[stage] for each in rounds_of_stages)
-        for stage in rounds_of_stages[0]
-    }
+    stages = medians(by_part([time_stages(nlp, texts) for _ in range(rounds)]))
     rate = product_rate(rounds)
     result: dict[str, Any] = {
         "command": " ".join(["python -m benchmarks.breakdown", *sys.argv[1:]]),
@@ -66,7 +62,9 @@ def main(
         "rounds": rounds,
         "words": n_words,
         "multiplications/s": rate,
-        "median us/word": {stage: us / n_words for stage, us in stages.items()},
+        "median us/word": {
+            stage: 1e6 * seconds / n_words for stage, seconds in stages.items()
+        },
         "floor us/word": {
             stage: 1e6 * number / rate / n_words
             for stage, number in multiplications(nlp, texts, n_words).items()

@@ -38,6 +38,7 @@ from spacy_crf_tagger.crf import (
 )
 
 from .environment import describe
+from .options import Threads
 from .plots import plot_crf
 from .spread import medians, quartiles
 from .training import ROOT, write_result
@@ -85,7 +86,7 @@ Task = Callable[[Problem], float]
 
 
 def main(
-    threads: Annotated[int, typer.Option(help="Threads of torch")] = 1,
+    threads: Threads = 1,
     any_sequence: Annotated[bool, typer.Option(help="Forbid nothing")] = False,
     seed: Annotated[int, typer.Option(help="Random seed")] = 0,
 ) -> None:

@@ -36,6 +36,7 @@ from spacy.util import fix_random_seed
 from wasabi import msg
 
 from .environment import describe
+from .options import Rounds, Threads, Work
 from .training import RESULTS, ROOT, WORK, texts_of, write_result
 
 CORPUS = "wnut17"
@@ -63,9 +64,9 @@ class Part(str, Enum):
 
 def main(
     part: Annotated[Part | None, typer.Option(help="Only this part")] = None,
-    threads: Annotated[int, typer.Option(help="Threads of torch")] = 1,
-    rounds: Annotated[int, typer.Option(help="Times that each is measured")] = 5,
-    work: Annotated[Path, typer.Option(help="Folder with models")] = WORK,
+    threads: Threads = 1,
+    rounds: Rounds = 5,
+    work: Work = WORK,
 ) -> None:
     """Measure, write medians, and plot the time that long documents take."""
     measured: dict[Part, Callable[[], dict[str, Any]]] = {
@@ -115,7 +116,7 @@ def in_fresh_process(
 def one_document(work: Path, n_tokens: int, rounds: int) -> dict[str, Any]:
     """Annotate one document that the tokenizer has made already."""
     nlp = load(work)
-    sentences = texts_of(work, CORPUS, "test")
+    sentences = texts_of(work / CORPUS, "test")
     list(nlp.pipe(sentences[:100]))  # loads the kernels
     words = [word for text in sentences for word in text.split()]
     rng = random.Random(SEED)
@@ -148,7 +149,7 @@ def one_document(work: Path, n_tokens: int, rounds: int) -> dict[str, Any]:
 def one_corpus(work: Path, n_documents: int, rounds: int) -> dict[str, Any]:
     """Read sentences by `nlp.pipe`, and keep none."""
     nlp = load(work)
-    sentences = texts_of(work, CORPUS, "test")
+    sentences = texts_of(work / CORPUS, "test")
     for _ in nlp.pipe(sentences):  # loads the kernels, and meets all words
         pass
     seconds, mib = [], []
@@ -175,7 +176,7 @@ def some_labels(work: Path, n_labels: int, rounds: int) -> dict[str, Any]:
     random weights, so that there are some, whose probabilities are computed.
     """
     nlp = spacy.blank("en")
-    texts = texts_of(work, CORPUS, "test")[:SENTENCES_FOR_LABELS]
+    texts = texts_of(work / CORPUS, "test")[:SENTENCES_FOR_LABELS]
     fix_random_seed(SEED)
     ner = nlp.add_pipe("crf_ner", config={"scheme": "biluo"})
     labels = [f"LABEL{number}" for number in range(n_labels)]
@@ -211,7 +212,7 @@ def some_labels(work: Path, n_labels: int, rounds: int) -> dict[str, Any]:
 def memory_zones(work: Path) -> dict[str, Any]:
     """Annotate texts with words that were never seen inside of memory zones."""
     nlp = load(work)
-    texts = texts_with_fresh_words(texts_of(work, CORPUS, "test"))
+    texts = texts_with_fresh_words(texts_of(work / CORPUS, "test"))
     strings_before = len(nlp.vocab.strings)
     mib = []
     start = time.perf_counter()

@@ -12,8 +12,7 @@ models of `python -m benchmarks.accuracy`, and a machine on which nothing else r
 import statistics
 import sys
 import time
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import spacy
 import torch
@@ -22,6 +21,7 @@ from spacy.language import Language
 from wasabi import msg
 
 from .environment import describe
+from .options import CorpusName, Rounds, Threads, Work
 from .spread import medians, quartiles, without_first
 from .training import WORK, texts_of, write_result
 
@@ -30,10 +30,10 @@ SENTENCES_OF_A_DOCUMENT = 100
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="wnut17 or ncbi-disease")],
-    threads: Annotated[int, typer.Option(help="Threads of torch")] = 1,
-    rounds: Annotated[int, typer.Option(help="Times that each is measured")] = 9,
-    work: Annotated[Path, typer.Option(help="Folder with models")] = WORK,
+    corpus: CorpusName,
+    threads: Threads = 1,
+    rounds: Rounds = 9,
+    work: Work = WORK,
 ) -> None:
     """Measure, and write medians and ratios."""
     torch.set_num_threads(threads)
@@ -41,7 +41,7 @@ def main(
         model: spacy.load(work / corpus / f"{model}-0" / "model-best")
         for model in MODELS
     }
-    sentences = texts_of(work, corpus, "test")
+    sentences = texts_of(work / corpus, "test")
     documents = [
         "\n".join(sentences[first : first + SENTENCES_OF_A_DOCUMENT])
         for first in range(0, len(sentences), SENTENCES_OF_A_DOCUMENT)

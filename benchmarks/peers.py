@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import flair
 import sklearn_crfsuite
@@ -38,6 +38,7 @@ from stanza.models import ner_tagger
 from wasabi import msg
 
 from .environment import describe
+from .options import CorpusName, Rounds, Threads, Work
 from .spread import medians, quartiles, without_first
 from .training import WORK, spacy, write_result
 
@@ -65,10 +66,10 @@ class Peer(NamedTuple):
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="wnut17 or ncbi-disease")],
-    threads: Annotated[int, typer.Option(help="Threads of torch")] = 1,
-    rounds: Annotated[int, typer.Option(help="Times that each is measured")] = 9,
-    work: Annotated[Path, typer.Option(help="Folder with models")] = WORK,
+    corpus: CorpusName,
+    threads: Threads = 1,
+    rounds: Rounds = 9,
+    work: Work = WORK,
 ) -> None:
     """Train what is not yet trained, measure, and write medians and ratios."""
     for name in ("flair", "stanza"):

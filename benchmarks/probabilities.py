@@ -11,7 +11,6 @@ and wnut17; takes three minutes.
 
 import statistics
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from spacy_crf_tagger.cli.plots import plot_reliability
 from spacy_crf_tagger.reliability import ScoredEntities, reliability, score_entities
 
 from .environment import describe
+from .options import Work
 from .plots import plot_dial
 from .training import ROOT, WORK, write_result
 
@@ -38,7 +38,7 @@ COMPONENT = "crf_ner"
 
 def main(
     seeds: Annotated[str, typer.Option(help="Random seeds")] = "0,1,2",
-    work: Annotated[Path, typer.Option(help="Folder with models")] = WORK,
+    work: Work = WORK,
 ) -> None:
     """Measure, plot, and write the result."""
     runs: list[dict[str, Any]] = []

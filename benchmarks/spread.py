@@ -3,6 +3,11 @@
 import statistics
 
 
+def by_part(runs: list[dict[str, float]]) -> dict[str, list[float]]:
+    """RETURNS (dict[str, list[float]]): What the runs found of each part."""
+    return {part: [run[part] for run in runs] for part in runs[0]}
+
+
 def medians(measured: dict[str, list[float]]) -> dict[str, float]:
     """RETURNS (dict[str, float]): The median of each list."""
     return {name: statistics.median(each) for name, each in measured.items()}

@@ -21,7 +21,8 @@ import typer
 from wasabi import msg
 
 from .environment import describe
-from .spread import medians, quartiles
+from .options import Work
+from .spread import by_part, medians, quartiles
 from .training import WORK, write_result
 
 MODELS = ("crf_ner", "ner")
@@ -53,7 +54,7 @@ ALL = "process start to first entities"
 def main(
     corpus: Annotated[str, typer.Option(help="wnut17 or ncbi-disease")] = "wnut17",
     rounds: Annotated[int, typer.Option(help="Times that each is started")] = 9,
-    work: Annotated[Path, typer.Option(help="Folder with models")] = WORK,
+    work: Work = WORK,
 ) -> None:
     """Measure, and write medians and their difference."""
     seconds: dict[str, list[dict[str, float]]] = {model: [] for model in MODELS}
@@ -100,10 +101,10 @@ def first_entities(model: Path) -> dict[str, float]:
 
 def summary(runs: list[dict[str, float]]) -> dict[str, Any]:
     """RETURNS (dict[str, Any]): Medians and quartiles of each part."""
-    columns = {part: [run[part] for run in runs] for part in runs[0]}
+    parts = by_part(runs)
     return {
-        "median seconds": medians(columns),
-        "quartiles": quartiles(columns),
+        "median seconds": medians(parts),
+        "quartiles": quartiles(parts),
     }
 
 

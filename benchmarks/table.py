@@ -14,8 +14,6 @@ NAMES = {
     "wnut17": "WNUT 2017",
     "astronomy": "demo corpus",
 }
-
-
 SPEED_CORPORA = ("wnut17", "ncbi-disease")
 
 

@@ -46,9 +46,9 @@ def convert(corpus: str, folder: Path) -> None:
             spacy("crf", "convert", source, target)
 
 
-def texts_of(work: Path, corpus: str, part: str) -> list[str]:
+def texts_of(folder: Path, part: str) -> list[str]:
     """RETURNS (list[str]): The text of each document of a part of a corpus."""
-    docs = DocBin().from_disk(work / corpus / f"{part}.spacy")
+    docs = DocBin().from_disk(folder / f"{part}.spacy")
     return [doc.text for doc in docs.get_docs(blank("en").vocab)]
 
 

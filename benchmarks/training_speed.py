@@ -19,6 +19,7 @@ import typer
 from wasabi import msg
 
 from .environment import describe
+from .options import Rounds
 from .spread import medians
 from .training import WORK, config_path, convert, spacy, write_result
 
@@ -29,7 +30,7 @@ LOGGER = Path(__file__).parent / "timing_logger.py"
 
 def main(
     steps: Annotated[int, typer.Option(help="Training steps that are timed")] = 200,
-    rounds: Annotated[int, typer.Option(help="Times that each is measured")] = 3,
+    rounds: Rounds = 3,
     work: Annotated[Path, typer.Option(help="Folder with corpora")] = WORK,
 ) -> None:
     """Train, and write medians and their ratio."""

@@ -65,10 +65,9 @@ class NetworkConfig:
                 f"hidden_width must be even, half for each direction of the BiLSTM: "
                 f"{self.hidden_width}."
             )
-        inner_width = self.attention_width or self.width_out
-        if self.attention_heads and inner_width % self.attention_heads:
+        if self.attention_heads and self.width_inside % self.attention_heads:
             raise ValueError(
-                f"The width that attention works on ({inner_width}) must be a "
+                f"The width that attention works on ({self.width_inside}) must be a "
                 f"multiple of attention_heads ({self.attention_heads})."
             )
         if self.window <= 2 * self.overlap:
@@ -83,6 +82,11 @@ class NetworkConfig:
     def width_out(self) -> int:
         """RETURNS (int): Width of the states that emission scores are made from."""
         return self.hidden_width if self.depth else self.width_in
+
+    @property
+    def width_inside(self) -> int:
+        """RETURNS (int): Width of all heads of the attention together."""
+        return self.attention_width or self.width_out
 
     def to_dict(self) -> Dict[str, Any]:
         """RETURNS (Dict[str, Any]): The settings as plain values."""
@@ -110,9 +114,7 @@ class TaggerNetwork(nn.Module):
             self.bilstm = BiLSTM(config.width_in, config.hidden_width, config.depth)
         if config.attention_heads:
             self.attention = SelfAttention(
-                config.width_out,
-                config.attention_heads,
-                config.attention_width or config.width_out,
+                config.width_out, config.attention_heads, config.width_inside
             )
         self.emission = nn.Linear(config.width_out, config.n_tags)
         nn.init.zeros_(self.emission.weight)

@@ -1,0 +1,11 @@
+"""Options that several benchmarks have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+CorpusName = Annotated[str, typer.Argument(help="wnut17 or ncbi-disease")]
+Threads = Annotated[int, typer.Option(help="Threads of torch")]
+Rounds = Annotated[int, typer.Option(help="Times that each is measured")]
+Work = Annotated[Path, typer.Option(help="Folder with models")]
