@@ -5,19 +5,25 @@
 
 writes `benchmarks/results/inference-<corpus>.json`. Both read the texts of the test
 part by `nlp.pipe`, in alternation in one process, as sentences and as one long document
-for each hundred of them; and one by one for the latency of `nlp(text)`. Needs the
-models of `python -m benchmarks.accuracy`, and a machine on which nothing else runs.
+for each hundred of them; and one by one for the latency of `nlp(text)`. `crf_ner` reads
+the sentences in bfloat16 as well, with the F of both precisions. Needs the models of
+`python -m benchmarks.accuracy`, and a machine on which nothing else runs.
 """
 
 import statistics
 import sys
 import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import spacy
 import torch
 import typer
 from spacy.language import Language
+from spacy.scorer import get_ner_prf
+from spacy.tokens import Doc
+from spacy.training import Corpus, Example
 from wasabi import msg
 
 from .environment import describe
@@ -53,30 +59,67 @@ def main(
         "rounds": rounds,
         "sentences": throughput(pipelines, sentences, rounds),
         "documents": throughput(pipelines, documents, rounds),
+        "bfloat16": half_precision(pipelines, work / corpus, sentences, rounds),
         "latency": latency(pipelines, sentences),
     }
-    for unit in ("sentences", "documents"):
+    for unit in ("sentences", "documents", "bfloat16"):
         msg.text(f"{unit}: {result[unit]['crf_ner / ner']:.2f} × the words/s of ner")
     write_result(f"inference-{corpus}", result)
 
 
-def throughput(
-    pipelines: dict[str, Language], texts: list[str], rounds: int
+class HalfPrecision:
+    """A pipeline whose network computes in bfloat16, where the processor knows it."""
+
+    def __init__(self, nlp: Language) -> None:
+        self.nlp = nlp
+
+    def pipe(self, texts: Iterable[Any]) -> Iterator[Doc]:
+        """YIELDS (Doc): The documents of texts."""
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            yield from self.nlp.pipe(texts)
+
+
+def half_precision(
+    pipelines: dict[str, Language], folder: Path, texts: list[str], rounds: int
 ) -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): Median words per second and quartiles of each
-    pipeline, and their ratio.
+    """RETURNS (dict[str, Any]): What `throughput` returns of crf_ner in bfloat16, and F
+    on test in both precisions.
     """
+    nlp = pipelines["crf_ner"]
+    half = HalfPrecision(nlp)
+    speeds = throughput({"crf_ner": half, "ner": pipelines["ner"]}, texts, rounds)
+    examples = list(Corpus(folder / "test.spacy")(nlp))
+    f = {}
+    for name, reader in (("float32", nlp), ("bfloat16", half)):
+        docs = reader.pipe([example.x.copy() for example in examples])
+        golds = [example.y for example in examples]
+        f[name] = get_ner_prf(map(Example, docs, golds))["ents_f"]
+    return {**speeds, "test F": f}
+
+
+def words_per_second(
+    pipelines: "Mapping[str, Language | HalfPrecision]", texts: list[str], rounds: int
+) -> dict[str, list[float]]:
+    """RETURNS (dict[str, list[float]]): The speed of each pipeline in each round."""
     speeds: dict[str, list[float]] = {name: [] for name in pipelines}
     for _ in range(rounds + 1):
         for name, nlp in pipelines.items():
             start = time.perf_counter()
             n_words = sum(len(doc) for doc in nlp.pipe(texts))
             speeds[name].append(n_words / (time.perf_counter() - start))
-    speeds = without_first(speeds)
+    return without_first(speeds)
+
+
+def throughput(
+    pipelines: "Mapping[str, Language | HalfPrecision]", texts: list[str], rounds: int
+) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): Median words per second and quartiles of each
+    pipeline, and their ratio.
+    """
+    speeds = words_per_second(pipelines, texts, rounds)
     median = medians(speeds)
     return {
         "texts": len(texts),
-        "words": n_words,
         "median words/s": median,
         "quartiles": quartiles(speeds),
         "crf_ner / ner": median["crf_ner"] / median["ner"],

@@ -36,7 +36,8 @@ class TorchGemmOps(NumpyOps):  # type: ignore[misc]
             second.T if trans2 else second,
             out=None if out is None else _as_tensor(out),
         )
-        return cast(Floats2d, product.numpy())
+        # An enclosing torch.autocast multiplies in half precision.
+        return cast(Floats2d, product.float().numpy())
 
 
 def use_torch_gemm(model: Model[Any, Any]) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import spacy
+import torch
 from spacy.tokens import Doc
 from thinc.api import Maxout, NumpyOps
 
@@ -29,6 +30,16 @@ def test_products(n, k, m, trans1, trans2):
     out = np.full((n, m), 7, dtype="float32")
     assert np.shares_memory(ops.gemm(x, y, out, trans1, trans2), out) or not out.size
     np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("with_out", [False, True])
+def test_products_in_half_precision(with_out):
+    x, y = (rng.normal(size=(3, 3)).astype("float32") for _ in range(2))
+    out = np.zeros((3, 3), dtype="float32") if with_out else None
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = TorchGemmOps().gemm(x, y, out)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, x @ y, atol=0.05)
 
 
 def test_layers_compute_the_same():
