@@ -162,6 +162,23 @@ def test_scores_are_in_single_precision_where_the_network_is_not(tagger):
     assert np.abs(gradients[0]).max() > 0
 
 
+def test_token_vectors_are_in_single_precision_where_their_products_are_not():
+    model = build(nO=5).initialize(X=make_docs())
+    tok2vec = model.layers[0]
+    expected = tok2vec.predict(make_docs())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        predicted = tok2vec.predict(make_docs())
+        potentials, backprop = model.begin_update(make_docs())
+    assert {vectors.dtype for vectors in predicted} == {np.dtype("f4")}
+    for vectors, others in zip(predicted, expected, strict=True):
+        np.testing.assert_allclose(vectors, others, atol=0.05)
+    assert any((a != b).any() for a, b in zip(predicted, expected, strict=True))
+    backprop(potentials)
+    gradients = [node.get_grad("W") for node in tok2vec.walk() if node.has_grad("W")]
+    assert gradients
+    assert all(np.isfinite(each).all() for each in gradients)
+
+
 @pytest.mark.parametrize("n_docs", [0, 1, 2])
 def test_batches_without_tokens(n_docs):
     model = build(nO=5).initialize(X=make_docs())
