@@ -3,9 +3,9 @@ seeds; the best model on dev is scored once on test.
 
     python -m benchmarks.accuracy ncbi-disease
     python -m benchmarks.accuracy wnut17
-    python -m benchmarks.accuracy astronomy --steps 600 --eval-frequency 50
+    python -m benchmarks.accuracy astronomy
 
-writes `benchmarks/results/accuracy-<corpus>.json`. A training takes up to 15 minutes on
+writes `benchmarks/results/accuracy-<corpus>.json`. A training takes up to 10 minutes on
 one core; what is already in the work folder is not trained again, so that an
 interrupted run goes on, and seeds may run side by side (--work).
 """
@@ -20,8 +20,10 @@ from wasabi import msg
 
 from .environment import describe
 from .training import (
+    BUDGETS,
     CORPORA,
     WORK,
+    budgeted,
     config_path,
     convert,
     mean,
@@ -29,8 +31,6 @@ from .training import (
     write_result,
 )
 
-# Both run for the same number of steps, so that early stopping favours neither.
-PATIENCE = 0
 KEYS = ["dev_f", "test_f", "test_p", "test_r", "test_f_sd"]
 
 
@@ -38,18 +38,12 @@ def main(
     corpus: Annotated[str, typer.Argument(help=f"One of {sorted(CORPORA)}")],
     models: Annotated[str, typer.Option(help="Names of configs")] = "crf_ner,ner",
     seeds: Annotated[str, typer.Option(help="Random seeds")] = "0,1,2",
-    steps: Annotated[int, typer.Option(help="Training steps")] = 6000,
-    eval_frequency: Annotated[int, typer.Option(help="Steps between scores")] = 200,
     work: Annotated[Path, typer.Option(help="Folder for models")] = WORK,
 ) -> None:
     """Train and score every model with every seed, and write the result."""
     folder = work / corpus
     convert(corpus, folder)
-    overrides = {
-        "training.max_steps": steps,
-        "training.eval_frequency": eval_frequency,
-        "training.patience": PATIENCE,
-    }
+    budget = BUDGETS[corpus]
     runs = [
         {
             "model": model,
@@ -59,7 +53,7 @@ def main(
                 folder / f"{model}-{seed}",
                 folder / "train.spacy",
                 folder,
-                {**overrides, "system.seed": int(seed)},
+                budgeted(budget, int(seed)),
             ),
         }
         for model in models.split(",")
@@ -70,7 +64,7 @@ def main(
         "command": " ".join(["python -m benchmarks.accuracy", *sys.argv[1:]]),
         "environment": describe(),
         "corpus": corpus,
-        "overrides": overrides,
+        "budget": budget._asdict(),
         "configs": {
             model: hashlib.md5(config_path(model).read_bytes()).hexdigest()
             for model in models.split(",")
@@ -78,11 +72,17 @@ def main(
         "runs": runs,
         "mean": means,
     }
+    show(means)
+    write_result(f"accuracy-{corpus}", result)
+
+
+def show(means: dict[str, dict[str, float]]) -> None:
+    """Print the means of each model."""
     rows = [
-        [model, *(f"{100 * means[model][key]:.1f}" for key in KEYS)] for model in means
+        [name, *(f"{100 * mean[key]:.1f}" for key in KEYS)]
+        for name, mean in means.items()
     ]
     msg.table(rows, header=["", *KEYS], divider=True)
-    write_result(f"accuracy-{corpus}", result)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def print_speed() -> None:
     print("\n| words per second of `crf_ner`, one thread | WNUT 2017 | NCBI-disease |")
     print("| --- | --- | --- |")
     inference = [read(f"inference-{corpus}") for corpus in SPEED_CORPORA]
-    for unit in ("sentences", "documents"):
+    for unit in ("sentences", "bfloat16", "documents"):
         ratios = [result[unit]["crf_ner / ner"] for result in inference]
         print_ratios(f"`nlp.pipe` beside `ner`, {unit}", ratios)
     training = read("training-speed")["crf_ner / ner"]

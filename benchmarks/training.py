@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import srsly
 from spacy import blank
@@ -38,11 +38,28 @@ CORPORA = {
 PARTS = ("train", "dev", "test")
 
 
+class Budget(NamedTuple):
+    """How many steps a training has, and after how many F on dev is taken."""
+
+    steps: int
+    eval_frequency: int
+
+
+# The same for all models, so that early stopping favours none; the best on dev is kept.
+BUDGETS = {
+    "ncbi-disease": Budget(6000, 200),
+    "wnut17": Budget(6000, 200),
+    "astronomy": Budget(600, 50),
+}
+
+
 def convert(corpus: str, folder: Path) -> None:
     """Convert the three parts of a corpus, unless that is done."""
     for part, source in zip(PARTS, CORPORA[corpus], strict=True):
         target = folder / f"{part}.spacy"
         if not target.exists():
+            if not source.exists():
+                raise SystemExit(f"The corpus {corpus} is not there: {source}")
             spacy("crf", "convert", source, target)
 
 
@@ -52,14 +69,51 @@ def texts_of(folder: Path, part: str) -> list[str]:
     return [doc.text for doc in docs.get_docs(blank("en").vocab)]
 
 
+def budgeted(budget: Budget, seed: int) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): The settings of a training with a budget."""
+    return {
+        "training.max_steps": budget.steps,
+        "training.eval_frequency": budget.eval_frequency,
+        "training.patience": 0,
+        "system.seed": seed,
+    }
+
+
+def train(
+    config: Path,
+    out: Path,
+    corpus: Path,
+    folder: Path,
+    overrides: dict[str, Any],
+    code: Path | None = None,
+) -> None:
+    """Train a model, unless that is done.
+
+    config (Path): The config.
+    out (Path): Where the model is written.
+    corpus (Path): The training documents.
+    folder (Path): Where the dev documents are.
+    overrides (dict[str, Any]): Settings that differ from the config.
+    code (Path | None): A file with what the config refers to.
+    """
+    if (out / "done").exists():
+        return
+    flags = {"paths.train": corpus, "paths.dev": folder / "dev.spacy", **overrides}
+    options = [f"--{name}={value}" for name, value in flags.items()]
+    if code is not None:
+        options.append(f"--code={code}")
+    spacy("train", config, "--output", out, *options)
+    (out / "done").touch()
+
+
 def train_and_score(
-    config: Path, out: Path, train: Path, folder: Path, overrides: dict[str, Any]
+    config: Path, out: Path, corpus: Path, folder: Path, overrides: dict[str, Any]
 ) -> dict[str, float]:
     """Train a model and score its best version on dev and test, unless that is done.
 
     config (Path): The config.
     out (Path): Where the model is written.
-    train (Path): The training documents.
+    corpus (Path): The training documents.
     folder (Path): Where the dev and test documents are.
     overrides (dict[str, Any]): Settings that differ from the config.
     RETURNS (dict[str, float]): Precision, recall and F on dev and test.
@@ -68,15 +122,7 @@ def train_and_score(
     for part in ("dev", "test"):
         metrics = out / f"{part}.json"
         if not metrics.exists():
-            if not (out / "done").exists():
-                flags = {
-                    "paths.train": train,
-                    "paths.dev": folder / "dev.spacy",
-                    **overrides,
-                }
-                options = [f"--{name}={value}" for name, value in flags.items()]
-                spacy("train", config, "--output", out, *options)
-                (out / "done").touch()
+            train(config, out, corpus, folder, overrides)
             documents = folder / f"{part}.spacy"
             spacy("evaluate", out / "model-best", documents, "--output", metrics)
         found = srsly.read_json(metrics)
@@ -94,10 +140,10 @@ def mean(runs: list[Any], model: str) -> dict[str, float]:
     return result
 
 
-def write_result(name: str, result: dict[str, Any]) -> None:
+def write_result(name: str, result: dict[str, Any], folder: Path = RESULTS) -> None:
     """Write what a benchmark has found to its file in `results`."""
-    RESULTS.mkdir(exist_ok=True)
-    target = RESULTS / f"{name}.json"
+    folder.mkdir(exist_ok=True)
+    target = folder / f"{name}.json"
     srsly.write_json(target, result)
     msg.good(f"Wrote {target}")
 

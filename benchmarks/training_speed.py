@@ -54,23 +54,34 @@ def main(
     write_result("training-speed", result)
 
 
-def words_per_second(model: str, folder: Path, steps: int) -> float:
+def words_per_second(
+    model: str,
+    folder: Path,
+    steps: int,
+    overrides: dict[str, Any] | None = None,
+    code: Path = LOGGER,
+) -> float:
     """RETURNS (float): The speed of one training between its scores on dev."""
     settings = {
         "training.batcher.size.start": 1000,
         "training.eval_frequency": steps,
         "training.max_steps": 2 * steps,
         "training.patience": 0,
+        **(overrides or {}),
     }
     with TemporaryDirectory() as scratch:
         log = Path(scratch) / "log.jsonl"
-        _, first, second = timed_training(model, folder, settings, log)
+        _, first, second = timed_training(model, folder, settings, log, code)
     seconds = second["seconds"] - first["seconds"]
     return float((second["words"] - first["words"]) / seconds)
 
 
 def timed_training(
-    model: str, folder: Path, settings: dict[str, Any], log: Path
+    model: str,
+    folder: Path,
+    settings: dict[str, Any],
+    log: Path,
+    code: Path = LOGGER,
 ) -> list[dict[str, Any]]:
     """Train in a process of its own.
 
@@ -78,6 +89,7 @@ def timed_training(
     folder (Path): Where the documents are.
     settings (dict[str, Any]): What differs from the config.
     log (Path): A file that is not there yet.
+    code (Path): What the training imports, the logger among it.
     RETURNS (list[dict[str, Any]]): A line of `timing_logger` for each score on dev.
     """
     flags = {
@@ -88,7 +100,7 @@ def timed_training(
         **settings,
     }
     options = [f"--{name}={value}" for name, value in flags.items()]
-    spacy("train", config_path(model), "--code", LOGGER, *options)
+    spacy("train", config_path(model), "--code", code, *options)
     return list(srsly.read_jsonl(log))
 
 

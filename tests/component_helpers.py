@@ -50,6 +50,7 @@ SMALL_MODEL = {
     "tok2vec": SMALL_TOK2VEC,
     "hidden_width": 16,
     "attention_heads": 2,
+    "attention_width": None,
     "word_dropout": 0.0,
 }
 EntityTuple = Tuple[int, int, str]

