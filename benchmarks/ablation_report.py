@@ -150,13 +150,14 @@ def plot_invalid(results: Results) -> Figure:
         bars = axes.barh(at, shares, height, label=NAMES[corpus])
         axes.bar_label(bars, fmt="%.1f", fontsize=7, padding=2)
     axes.set_yticks(range(len(names)), names)
+    axes.margins(x=0.1)
     axes.legend()
     return figure
 
 
 def plot_transitions(result: dict[str, Any]) -> Figure:
     """RETURNS (Figure): The learned scores of transitions, without and with
-    constraints; forbidden ones are left blank.
+    constraints; forbidden ones are grey.
     """
     learned = result["transitions"]
     figure = Figure(figsize=(8, 3.6), layout="constrained")
@@ -165,6 +166,7 @@ def plot_transitions(result: dict[str, Any]) -> Figure:
     values = np.array([learned[name]["scores"] for name in CRFS], dtype=float)
     bound = np.nanmax(np.abs(values))
     for axes, name, scores in zip(panels, CRFS, values, strict=True):
+        axes.set_facecolor("0.85")  # seen through what is no number
         image = axes.imshow(scores, cmap="RdBu", vmin=-bound, vmax=bound)
         tags = learned[name]["tags"]
         axes.set_xticks(range(len(tags)), tags, rotation=90, fontsize=7)
