@@ -87,7 +87,7 @@ BUDGETS = {
     "wnut17": Budget(2000, 200),
     "ncbi-disease": Budget(3000, 200),
 }
-QUICK = {"astronomy": Budget(60, 30)}
+QUICK = {"astronomy": Budget(120, 60)}
 
 
 def main(

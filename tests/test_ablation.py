@@ -160,6 +160,7 @@ def test_page_shows_the_committed_results():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_workflow_ablation_quick(tmp_path):
     """All variants are trained, scored, timed and reported."""
     for name in ("configs", "benchmarks", "assets", "docs"):
