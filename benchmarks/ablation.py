@@ -225,16 +225,10 @@ def mean_transitions(folder: Path, name: str, seeds: int) -> dict[str, Any]:
         learned = component.model.layers[-1].shims[0].built.transitions
         scores.append(learned.detach().numpy())
     allowed = component.scheme.constraints.transitions
-    mean = np.mean(scores, axis=0)
+    mean = np.mean(scores, axis=0, dtype=float).round(3)
     return {
         "tags": component.scheme.tags,
-        "scores": [
-            [
-                round(float(each), 3) if ok else None
-                for each, ok in zip(*row, strict=True)
-            ]
-            for row in zip(mean, allowed, strict=True)
-        ],
+        "scores": np.where(allowed, mean, None).tolist(),
     }
 
 

@@ -20,11 +20,7 @@ from spacy_crf_tagger.crf import TagScheme, viterbi
 from spacy_crf_tagger.crf.lattice import Lengths, offsets_of, to_numpy
 from spacy_crf_tagger.crf.scheme import Constraints, TaggedSpans
 from spacy_crf_tagger.crf.spans import SpanPosterior
-from spacy_crf_tagger.decoding import (
-    Prediction,
-    prediction_lattice,
-    spans_by_document,
-)
+from spacy_crf_tagger.decoding import Prediction, spans_by_document
 from spacy_crf_tagger.factory import make_crf_ner
 
 FACTORY = "crf_ner_free_tags"
@@ -67,25 +63,21 @@ class FreeTagsRecognizer(CRFEntityRecognizer):
     """`crf_ner` for which no tag sequence is invalid."""
 
     @property
-    def scheme(self) -> TagScheme:
-        """RETURNS (TagScheme): The tags of the labels."""
+    def scheme(self) -> FreeTagScheme:
+        """RETURNS (FreeTagScheme): The tags of the labels."""
         if not isinstance(self._scheme, FreeTagScheme) or (
             self._scheme.labels != self.labels
         ):
             self._scheme = FreeTagScheme(self.labels, self.cfg["scheme"])
-        return self._scheme
+        return cast(FreeTagScheme, self._scheme)
 
     def predict(self, docs: Any) -> list[Prediction]:
         """RETURNS (list[Prediction]): The entities that the best tags of each document
         can be read as, and their probabilities.
         """
         predictions: list[Prediction] = []
-        for group, potentials in self.scored(docs):
-            if potentials is None:
-                predictions += [Prediction([], np.zeros(0, np.float32)) for _ in group]
-                continue
-            scheme = FreeTagScheme(self.labels, self.cfg["scheme"])
-            lattice = prediction_lattice(potentials, scheme, group, self.settings)
+        scheme = self.scheme
+        for _, lattice in self._lattices(docs):
             tags = to_numpy(viterbi(lattice).tags)
             spans = scheme.read(tags, lattice.lengths)
             scores = SpanPosterior(lattice, scheme).probabilities(*spans)
@@ -101,13 +93,7 @@ def best_tags(component: CRFEntityRecognizer, docs: list[Doc]) -> list[NDArray[A
     of each document.
     """
     tags: list[NDArray[Any]] = []
-    for group, potentials in component.scored(docs):
-        if potentials is None:
-            tags += [np.zeros(0, np.int64) for _ in group]
-            continue
-        lattice = prediction_lattice(
-            potentials, component.scheme, group, component.settings
-        )
+    for _, lattice in component._lattices(docs):
         inner = np.cumsum(lattice.lengths)[:-1]
         tags += np.split(to_numpy(viterbi(lattice).tags), inner)
     return tags

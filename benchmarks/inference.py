@@ -23,8 +23,10 @@ import typer
 from spacy.language import Language
 from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc
-from spacy.training import Corpus, Example
+from spacy.training import Corpus
 from wasabi import msg
+
+from spacy_crf_tagger.calibration import annotate
 
 from .environment import describe
 from .options import CorpusName, Rounds, Threads, Work
@@ -73,7 +75,7 @@ class HalfPrecision:
     def __init__(self, nlp: Language) -> None:
         self.nlp = nlp
 
-    def pipe(self, texts: Iterable[Any]) -> Iterator[Doc]:
+    def pipe(self, texts: Iterable[str]) -> Iterator[Doc]:
         """YIELDS (Doc): The documents of texts."""
         with torch.autocast("cpu", dtype=torch.bfloat16):
             yield from self.nlp.pipe(texts)
@@ -86,14 +88,14 @@ def half_precision(
     on test in both precisions.
     """
     nlp = pipelines["crf_ner"]
-    half = HalfPrecision(nlp)
-    speeds = throughput({"crf_ner": half, "ner": pipelines["ner"]}, texts, rounds)
+    readers = {"crf_ner": HalfPrecision(nlp), "ner": pipelines["ner"]}
+    speeds = throughput(readers, texts, rounds)
     examples = list(Corpus(folder / "test.spacy")(nlp))
-    f = {}
-    for name, reader in (("float32", nlp), ("bfloat16", half)):
-        docs = reader.pipe([example.x.copy() for example in examples])
-        golds = [example.y for example in examples]
-        f[name] = get_ner_prf(map(Example, docs, golds))["ents_f"]
+    single = annotate(nlp, examples)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        lower = annotate(nlp, examples)
+    read = {"float32": single, "bfloat16": lower}
+    f = {name: get_ner_prf(own)["ents_f"] for name, own in read.items()}
     return {**speeds, "test F": f}
 
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -73,30 +73,35 @@ def main(
     """Train and score every model with every seed, and write the result."""
     folder = work / corpus
     convert(corpus, folder)
-    settings_of = SETTINGS[knowledge]
     runs = []
-    settings = {}
-    for model in models.split(","):
-        config, settings[model] = settings_of(model, corpus, folder, encoder)
+    plans = {
+        model: PLANS[knowledge](model, corpus, folder, encoder)
+        for model in models.split(",")
+    }
+    for model, plan in plans.items():
         for seed in map(int, seeds.split(",")):
             scores = train_and_score(
-                config,
+                config_path(plan.config),
                 folder / f"{model}-{knowledge.value}-{seed}",
                 folder / "train.spacy",
                 folder,
-                {**settings[model], "system.seed": seed},
+                {**budgeted(plan.budget, seed), **plan.settings},
             )
             runs.append({"model": model, "seed": seed, **scores})
-    means = {model: mean(runs, model) for model in settings}
+    means = {model: mean(runs, model) for model in plans}
     show(means)
     command = " ".join(["python -m benchmarks.pretrained", *sys.argv[1:]])
     result = {
         "command": command,
         "environment": describe(),
         "corpus": corpus,
-        "settings": {
-            model: {name: str(value) for name, value in own.items()}
-            for model, own in settings.items()
+        "plans": {
+            model: [
+                plan.config,
+                plan.budget._asdict(),
+                {name: str(value) for name, value in plan.settings.items()},
+            ]
+            for model, plan in plans.items()
         },
         "runs": runs,
         "mean": means,
@@ -104,37 +109,41 @@ def main(
     write_result(f"{knowledge.value}-{corpus}", result)
 
 
-def with_vectors(
-    model: str, corpus: str, folder: Path, encoder: Path
-) -> tuple[Path, dict[str, Any]]:
-    """RETURNS (tuple): The config of a model, and its settings for distilled vectors,
-    which are made if they are not there.
+class Plan(NamedTuple):
+    """How a model is trained: the name of its config, its budget, and what differs."""
+
+    config: str
+    budget: Budget
+    settings: dict[str, Any]
+
+
+def with_vectors(model: str, corpus: str, folder: Path, encoder: Path) -> Plan:
+    """RETURNS (Plan): A training with distilled vectors, which are made if they are
+    not there.
     """
     vectors = folder / "vectors"
     if not vectors.exists():
         parts = [folder / f"{part}.spacy" for part in PARTS]
         spacy("crf", "distill", encoder, vectors, *parts)
-    settings = {**budgeted(BUDGETS[corpus], 0), "paths.vectors": vectors}
+    settings: dict[str, Any] = {"paths.vectors": vectors}
     if model == "crf_ner":
-        return config_path("crf_ner_vectors"), settings
+        return Plan("crf_ner_vectors", BUDGETS[corpus], settings)
     settings["components.tok2vec.model.embed.include_static_vectors"] = "true"
-    return config_path("ner"), settings
+    return Plan("ner", BUDGETS[corpus], settings)
 
 
-def with_transformer(
-    model: str, corpus: str, folder: Path, encoder: Path
-) -> tuple[Path, dict[str, Any]]:
-    """RETURNS (tuple): The config of a model, and its settings on an encoder."""
+def with_transformer(model: str, corpus: str, folder: Path, encoder: Path) -> Plan:
+    """RETURNS (Plan): A training on an encoder."""
     budget = TRANSFORMER_BUDGETS[corpus]
-    return config_path(f"{model}_trf"), {
-        **budgeted(budget, 0),
+    settings = {
         **TRANSFORMER_SETTINGS,
         "training.optimizer.learn_rate.total_steps": budget.steps,
         "components.transformer.model.name": encoder,
     }
+    return Plan(f"{model}_trf", budget, settings)
 
 
-SETTINGS: dict[Knowledge, Callable[..., tuple[Path, dict[str, Any]]]] = {
+PLANS: dict[Knowledge, Callable[[str, str, Path, Path], Plan]] = {
     Knowledge.vectors: with_vectors,
     Knowledge.transformer: with_transformer,
 }
