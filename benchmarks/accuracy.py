@@ -7,10 +7,9 @@ seeds; the best model on dev is scored once on test.
 
 writes `benchmarks/results/accuracy-<corpus>.json`. A training takes up to 10 minutes on
 one core; what is already in the work folder is not trained again, so that an
-interrupted run goes on, and seeds may run side by side (--work).
+interrupted run goes on, and seeds may run side by side (--seeds).
 """
 
-import hashlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -23,11 +22,11 @@ from .training import (
     BUDGETS,
     CORPORA,
     WORK,
-    budgeted,
+    Setup,
     config_path,
     convert,
     mean,
-    train_and_score,
+    train_and_score_all,
     write_result,
 )
 
@@ -43,37 +42,29 @@ def main(
     """Train and score every model with every seed, and write the result."""
     folder = work / corpus
     convert(corpus, folder)
-    budget = BUDGETS[corpus]
-    runs = [
-        {
-            "model": model,
-            "seed": int(seed),
-            **train_and_score(
-                config_path(model),
-                folder / f"{model}-{seed}",
-                folder / "train.spacy",
-                folder,
-                budgeted(budget, int(seed)),
-            ),
-        }
+    setups = {
+        model: Setup(config_path(model), BUDGETS[corpus], {})
         for model in models.split(",")
-        for seed in seeds.split(",")
+    }
+    name = f"accuracy-{corpus}"
+    runs = [
+        run
+        for model, setup in setups.items()
+        for run in train_and_score_all(
+            name, model, setup, folder / model, [*map(int, seeds.split(","))]
+        )
     ]
-    means = {model: mean(runs, model) for model in models.split(",")}
+    means = {model: mean(runs, model) for model in setups}
     result = {
         "command": " ".join(["python -m benchmarks.accuracy", *sys.argv[1:]]),
         "environment": describe(),
         "corpus": corpus,
-        "budget": budget._asdict(),
-        "configs": {
-            model: hashlib.md5(config_path(model).read_bytes()).hexdigest()
-            for model in models.split(",")
-        },
+        "setups": {model: setup.fingerprint() for model, setup in setups.items()},
         "runs": runs,
         "mean": means,
     }
     show(means)
-    write_result(f"accuracy-{corpus}", result)
+    write_result(name, result)
 
 
 def show(means: dict[str, dict[str, float]]) -> None:
