@@ -15,11 +15,16 @@ NAMES = {
     "astronomy": "demo corpus",
 }
 SPEED_CORPORA = ("wnut17", "ncbi-disease")
+KNOWLEDGE = {
+    "vectors": "vectors distilled from MiniLM",
+    "transformer": "MiniLM trained further",
+}
 
 
 def main() -> None:
     """Print all tables."""
     print_accuracy()
+    print_pretrained()
     print_calibration()
     print_partial_annotation()
     print_speed()
@@ -35,6 +40,19 @@ def print_accuracy() -> None:
         means = read(f"accuracy-{corpus}")["mean"]
         cells = [cell(means[model]) for model in ("crf_ner", "ner")]
         print(f"| {NAMES[corpus]} | {cells[0]} | {cells[1]} |")
+
+
+def print_pretrained() -> None:
+    """Print precision, recall and F with what a pretrained encoder knows."""
+    print("\n| test, mean of 3 seeds | `crf_ner` P / R / **F** | `ner` P / R / **F** |")
+    print("| --- | --- | --- |")
+    for knowledge, words in KNOWLEDGE.items():
+        for corpus in SPEED_CORPORA:
+            name = f"{knowledge}-{corpus}"
+            if (RESULTS / f"{name}.json").exists():
+                means = read(name)["mean"]
+                cells = [cell(means[model]) for model in ("crf_ner", "ner")]
+                print(f"| {NAMES[corpus]}, {words} | {cells[0]} | {cells[1]} |")
 
 
 def print_calibration() -> None:
