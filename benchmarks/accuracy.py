@@ -18,6 +18,7 @@ import typer
 from wasabi import msg
 
 from .environment import describe
+from .options import TakeOver
 from .training import (
     BUDGETS,
     CORPORA,
@@ -38,6 +39,7 @@ def main(
     models: Annotated[str, typer.Option(help="Names of configs")] = "crf_ner,ner",
     seeds: Annotated[str, typer.Option(help="Random seeds")] = "0,1,2",
     work: Annotated[Path, typer.Option(help="Folder for models")] = WORK,
+    take_over: TakeOver = False,
 ) -> None:
     """Train and score every model with every seed, and write the result."""
     folder = work / corpus
@@ -47,11 +49,12 @@ def main(
         for model in models.split(",")
     }
     name = f"accuracy-{corpus}"
+    numbers = [*map(int, seeds.split(","))]
     runs = [
         run
         for model, setup in setups.items()
         for run in train_and_score_all(
-            name, model, setup, folder / model, [*map(int, seeds.split(","))]
+            name, model, setup, folder / model, numbers, take_over
         )
     ]
     means = {model: mean(runs, model) for model in setups}

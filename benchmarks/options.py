@@ -9,3 +9,6 @@ CorpusName = Annotated[str, typer.Argument(help="wnut17 or ncbi-disease")]
 Threads = Annotated[int, typer.Option(help="Threads of torch")]
 Rounds = Annotated[int, typer.Option(help="Times that each is measured")]
 Work = Annotated[Path, typer.Option(help="Folder with models")]
+TakeOver = Annotated[
+    bool, typer.Option("--take-over", help="Believe the committed result about ner")
+]

@@ -21,6 +21,7 @@ import typer
 
 from .accuracy import show
 from .environment import describe
+from .options import TakeOver
 from .training import (
     BUDGETS,
     CORPORA,
@@ -71,6 +72,7 @@ def main(
         ROOT / "assets" / "minilm"
     ),
     work: Annotated[Path, typer.Option(help="Folder for models")] = WORK,
+    take_over: TakeOver = False,
 ) -> None:
     """Train and score every model with every seed, and write the result."""
     folder = work / corpus
@@ -80,6 +82,7 @@ def main(
         for model in models.split(",")
     }
     name = f"{knowledge.value}-{corpus}"
+    numbers = [*map(int, seeds.split(","))]
     runs = [
         run
         for model, setup in setups.items()
@@ -88,7 +91,8 @@ def main(
             model,
             setup,
             folder / f"{model}-{knowledge.value}",
-            [*map(int, seeds.split(","))],
+            numbers,
+            take_over,
         )
     ]
     means = {model: mean(runs, model) for model in setups}

@@ -161,21 +161,22 @@ def train_and_score_all(
     setup: Setup,
     out: Path,
     seeds: list[int],
+    take_over: bool,
 ) -> list[dict[str, Any]]:
-    """Train and score a model with several seeds. Runs of spaCy's own `ner`, which no
-    change of ours touches, are taken over from the committed result if they were made
-    in the same way.
+    """Train and score a model with several seeds.
 
     result (str): The name of the result.
     model (str): The name of the model.
     setup (Setup): How it is trained.
     out (Path): Where the corpus is, and models are written; the seed is added.
     seeds (list[int]): The seeds.
+    take_over (bool): Whether runs of spaCy's own `ner`, which no change of ours
+        touches, are taken from the committed result if they were made in the same way.
     RETURNS (list[dict[str, Any]]): For each seed, the scores on dev and test.
     """
     known = {}
     committed = RESULTS / f"{result}.json"
-    if model == "ner" and committed.exists():
+    if take_over and model == "ner" and committed.exists():
         before = srsly.read_json(committed)
         if before.get("setups", {}).get(model) == setup.fingerprint():
             known = {r["seed"]: r for r in before["runs"] if r["model"] == model}
