@@ -60,6 +60,8 @@ class Variant(NamedTuple):
 
 
 MODEL = f"components.{COMPONENT}.model"
+# Of all variants: wide BiLSTM and narrow attention, as fast as those of the config.
+WIDTHS = {f"{MODEL}.hidden_width": 256, f"{MODEL}.attention_width": 64}
 WITHOUT_CONSTRAINTS = {f"components.{COMPONENT}.factory": FACTORY}
 WITHOUT_CRF = {f"{MODEL}.output": "softmax"}
 WITHOUT_ATTENTION = {f"{MODEL}.attention_heads": 0}
@@ -130,7 +132,7 @@ def train_all(folder: Path, budget: Budget, seeds: Iterable[int], jobs: int) -> 
     ]
 
     def train_one(settings: dict[str, Any], out: Path, seed: int) -> None:
-        flags = {**budgeted(budget, seed), **settings}
+        flags = {**budgeted(budget, seed), **WIDTHS, **settings}
         corpus = folder / "train.spacy"
         train(config_path(COMPONENT), out, corpus, folder, flags, CODE)
 

@@ -43,6 +43,11 @@ dropout = 0.1
 @batchers = "spacy.batch_by_sequence.v1"
 size = 2
 
+[training.optimizer]
+@optimizers = "Adam.v1"
+learn_rate = 0.01
+use_averages = false
+
 [training.logger]
 @loggers = "spacy.ConsoleLogger.v1"
 progress_bar = false
@@ -71,21 +76,16 @@ def corpus(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "accumulate_gradient"),
-    [
-        ({"@optimizers": "Adam.v1", "use_averages": True}, 1),
-        ({"@optimizers": "Adam.v1", "use_averages": False}, 3),
-        ({"@optimizers": "spacy_crf_tagger.Adam.v1"}, 1),
-    ],
+    ("use_averages", "accumulate_gradient"), [(True, 1), (False, 3)]
 )
-def test_best_model_is_kept(corpus, tmp_path, optimizer, accumulate_gradient):
+def test_best_model_is_kept(corpus, tmp_path, use_averages, accumulate_gradient):
     (tmp_path / "config.cfg").write_text(CONFIG)
     overrides = {
         "paths.corpus": str(corpus),
         "training.accumulate_gradient": accumulate_gradient,
+        "training.optimizer.use_averages": use_averages,
     }
     config = load_config(tmp_path / "config.cfg", overrides=overrides)
-    config["training"]["optimizer"] = {"learn_rate": 0.01, **optimizer}
     config["components"]["crf_ner"]["model"] = small_model()
     (tmp_path / "output").mkdir()
     filled = load_model_from_config(config, auto_fill=True).config
