@@ -44,7 +44,7 @@ VECTOR_BUDGETS = {**BUDGETS, "ncbi-disease": Budget(4000, 200)}
 # … and an encoder is slow on the CPU.
 TRANSFORMER_BUDGETS = {
     "ncbi-disease": Budget(800, 100),
-    "wnut17": Budget(600, 100),
+    "wnut17": Budget(400, 100),
     "astronomy": Budget(300, 50),
 }
 # An encoder this small can bear a higher rate than the larger ones of the configs.
