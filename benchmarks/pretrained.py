@@ -11,7 +11,6 @@ vectors are those of the words of all three parts (a word's vector depends on no
 and no annotation). Several seeds; the best model on dev is scored once on test.
 """
 
-import sys
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -19,8 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .accuracy import show
-from .environment import describe
+from .comparison import Setup, compare
 from .options import TakeOver
 from .training import (
     BUDGETS,
@@ -29,13 +27,9 @@ from .training import (
     ROOT,
     WORK,
     Budget,
-    Setup,
     config_path,
     convert,
-    mean,
     spacy,
-    train_and_score_all,
-    write_result,
 )
 
 MODELS = ("crf_ner", "ner")
@@ -82,30 +76,7 @@ def main(
         for model in models.split(",")
     }
     name = f"{knowledge.value}-{corpus}"
-    numbers = [*map(int, seeds.split(","))]
-    runs = [
-        run
-        for model, setup in setups.items()
-        for run in train_and_score_all(
-            name,
-            model,
-            setup,
-            folder / f"{model}-{knowledge.value}",
-            numbers,
-            take_over,
-        )
-    ]
-    means = {model: mean(runs, model) for model in setups}
-    show(means)
-    result = {
-        "command": " ".join(["python -m benchmarks.pretrained", *sys.argv[1:]]),
-        "environment": describe(),
-        "corpus": corpus,
-        "setups": {model: setup.fingerprint() for model, setup in setups.items()},
-        "runs": runs,
-        "mean": means,
-    }
-    write_result(name, result)
+    compare("pretrained", name, folder, setups, seeds, take_over)
 
 
 def with_vectors(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
@@ -117,10 +88,12 @@ def with_vectors(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
         parts = [folder / f"{part}.spacy" for part in PARTS]
         spacy("crf", "distill", encoder, vectors, *parts)
     settings: dict[str, Any] = {"paths.vectors": vectors}
-    if model == "crf_ner":
-        return Setup(config_path("crf_ner_vectors"), VECTOR_BUDGETS[corpus], settings)
-    settings["components.tok2vec.model.embed.include_static_vectors"] = "true"
-    return Setup(config_path("ner"), VECTOR_BUDGETS[corpus], settings)
+    config = "crf_ner_vectors"
+    if model != "crf_ner":
+        config = "ner"
+        settings["components.tok2vec.model.embed.include_static_vectors"] = "true"
+    out = folder / f"{model}-{Knowledge.vectors.value}"
+    return Setup(config_path(config), VECTOR_BUDGETS[corpus], settings, out)
 
 
 def with_transformer(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
@@ -131,7 +104,8 @@ def with_transformer(model: str, corpus: str, folder: Path, encoder: Path) -> Se
         "training.optimizer.learn_rate.total_steps": budget.steps,
         "components.transformer.model.name": encoder,
     }
-    return Setup(config_path(f"{model}_trf"), budget, settings)
+    out = folder / f"{model}-{Knowledge.transformer.value}"
+    return Setup(config_path(f"{model}_trf"), budget, settings, out)
 
 
 SETUPS: dict[Knowledge, Callable[[str, str, Path, Path], Setup]] = {

@@ -33,26 +33,37 @@ def main() -> None:
 
 
 def print_accuracy() -> None:
-    """Print precision, recall and F on test, as means over the seeds."""
-    print("| test, mean of 3 seeds | `crf_ner` P / R / **F** | `ner` P / R / **F** |")
-    print("| --- | --- | --- |")
-    for corpus in CORPORA:
-        means = read(f"accuracy-{corpus}")["mean"]
-        cells = [cell(means[model]) for model in ("crf_ner", "ner")]
-        print(f"| {NAMES[corpus]} | {cells[0]} | {cells[1]} |")
+    """Print accuracy without pretrained knowledge."""
+    print_scores({NAMES[corpus]: f"accuracy-{corpus}" for corpus in CORPORA})
 
 
 def print_pretrained() -> None:
-    """Print precision, recall and F with what a pretrained encoder knows."""
-    print("\n| test, mean of 3 seeds | `crf_ner` P / R / **F** | `ner` P / R / **F** |")
+    """Print accuracy with what a pretrained encoder knows, as far as it is measured."""
+    names = {
+        f"{NAMES[corpus]}, {words}": f"{knowledge}-{corpus}"
+        for knowledge, words in KNOWLEDGE.items()
+        for corpus in SPEED_CORPORA
+    }
+    print()
+    print_scores(
+        {
+            row: name
+            for row, name in names.items()
+            if (RESULTS / f"{name}.json").exists()
+        }
+    )
+
+
+def print_scores(results: dict[str, str]) -> None:
+    """Print precision, recall and F on test, as means over the seeds: a row for each
+    result, by what the row is called.
+    """
+    print("| test, mean of 3 seeds | `crf_ner` P / R / **F** | `ner` P / R / **F** |")
     print("| --- | --- | --- |")
-    for knowledge, words in KNOWLEDGE.items():
-        for corpus in SPEED_CORPORA:
-            name = f"{knowledge}-{corpus}"
-            if (RESULTS / f"{name}.json").exists():
-                means = read(name)["mean"]
-                cells = [cell(means[model]) for model in ("crf_ner", "ner")]
-                print(f"| {NAMES[corpus]}, {words} | {cells[0]} | {cells[1]} |")
+    for row, name in results.items():
+        means = read(name)["mean"]
+        cells = [cell(means[model]) for model in ("crf_ner", "ner")]
+        print(f"| {row} | {cells[0]} | {cells[1]} |")
 
 
 def print_calibration() -> None:

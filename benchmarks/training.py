@@ -2,7 +2,6 @@
 in processes of their own. What is already in the work folder is not done again.
 """
 
-import hashlib
 import os
 import statistics
 import subprocess
@@ -14,8 +13,6 @@ import srsly
 from spacy import blank
 from spacy.tokens import DocBin
 from wasabi import msg
-
-from .environment import describe
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -46,28 +43,6 @@ class Budget(NamedTuple):
 
     steps: int
     eval_frequency: int
-
-
-class Setup(NamedTuple):
-    """How a model is trained.
-
-    config (Path): The config.
-    budget (Budget): How long.
-    settings (dict[str, Any]): What differs from the config.
-    """
-
-    config: Path
-    budget: Budget
-    settings: dict[str, Any]
-
-    def fingerprint(self) -> dict[str, Any]:
-        """RETURNS (dict[str, Any]): All that the result depends on, but the seed."""
-        return {
-            "config": hashlib.md5(self.config.read_bytes()).hexdigest(),
-            "budget": self.budget._asdict(),
-            "settings": {name: str(value) for name, value in self.settings.items()},
-            "packages": describe()["packages"],
-        }
 
 
 # The same for all models, so that early stopping favours none; the best on dev is kept.
@@ -153,48 +128,6 @@ def train_and_score(
         found = srsly.read_json(metrics)
         scores |= {f"{part}_{key}": found[f"ents_{key}"] for key in "prf"}
     return scores
-
-
-def train_and_score_all(
-    result: str,
-    model: str,
-    setup: Setup,
-    out: Path,
-    seeds: list[int],
-    take_over: bool,
-) -> list[dict[str, Any]]:
-    """Train and score a model with several seeds.
-
-    result (str): The name of the result.
-    model (str): The name of the model.
-    setup (Setup): How it is trained.
-    out (Path): Where the corpus is, and models are written; the seed is added.
-    seeds (list[int]): The seeds.
-    take_over (bool): Whether runs of spaCy's own `ner`, which no change of ours
-        touches, are taken from the committed result if they were made in the same way.
-    RETURNS (list[dict[str, Any]]): For each seed, the scores on dev and test.
-    """
-    known = {}
-    committed = RESULTS / f"{result}.json"
-    if take_over and model == "ner" and committed.exists():
-        before = srsly.read_json(committed)
-        if before.get("setups", {}).get(model) == setup.fingerprint():
-            known = {r["seed"]: r for r in before["runs"] if r["model"] == model}
-    return [
-        known.get(seed)
-        or {
-            "model": model,
-            "seed": seed,
-            **train_and_score(
-                setup.config,
-                out.with_name(f"{out.name}-{seed}"),
-                out.parent / "train.spacy",
-                out.parent,
-                {**budgeted(setup.budget, seed), **setup.settings},
-            ),
-        }
-        for seed in seeds
-    ]
 
 
 def mean(runs: list[Any], model: str) -> dict[str, float]:
