@@ -17,6 +17,7 @@ from component_helpers import (
 )
 from spacy.cli import app as spacy_app
 from spacy.scorer import get_ner_prf
+from spacy.training.loop import create_evaluation_callback
 from spacy.util import registry
 from typer.testing import CliRunner
 
@@ -58,6 +59,21 @@ def test_none_where_there_is_nothing_to_measure(spans_key, data):
     assert [scores[name] for name in OURS] == [None, None]
     if spans_key is None:
         assert scores["ents_f"] == 1.0
+
+
+def test_a_weight_outlives_an_evaluation_without_entities():
+    nlp = make_unsure()
+    examples = sample_annotation(nlp, 1.0, 5)
+    evaluate = create_evaluation_callback(
+        nlp, lambda nlp: examples, {"ents_f": 1.0, "ents_ece": -0.5}
+    )
+    recognizer(nlp).cfg["threshold"] = 1.0
+    score, scores = evaluate()
+    assert (score, scores["ents_f"], *map(scores.get, OURS)) == (0.0, 0.0, 0.0, 0.0)
+    recognizer(nlp).cfg["threshold"] = None
+    score, scores = evaluate()
+    assert scores["ents_ece"] > 0.01
+    assert score == pytest.approx(scores["ents_f"] - 0.5 * scores["ents_ece"])
 
 
 def test_scores_are_reported_but_have_no_weight():

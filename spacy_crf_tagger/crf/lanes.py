@@ -176,15 +176,33 @@ def total(typing: Any, a: Any) -> Intrinsic:
     """The sum of the eight numbers."""
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        numbers = [
-            builder.extract_element(values[0], ir.IntType(32)(lane))
-            for lane in range(LANES)
-        ]
-        while len(numbers) > 1:
-            half = len(numbers) // 2
-            pairs = zip(numbers[:half], numbers[half:], strict=True)
-            numbers = [builder.fadd(a, b) for a, b in pairs]
-        return numbers[0]
+        return _fold(builder, values[0], builder.fadd)
+
+    return types.float64(_lanes), emit
+
+
+@intrinsic
+def greatest(typing: Any, a: Any) -> Intrinsic:
+    """The greatest of the eight numbers, none of which may be NaN."""
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        def greater(a: Any, b: Any) -> Any:
+            return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+        return _fold(builder, values[0], greater)
+
+    return types.float64(_lanes), emit
+
+
+@intrinsic
+def least(typing: Any, a: Any) -> Intrinsic:
+    """The least of the eight numbers, none of which may be NaN."""
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        def lesser(a: Any, b: Any) -> Any:
+            return builder.select(builder.fcmp_ordered("<", a, b), a, b)
+
+        return _fold(builder, values[0], lesser)
 
     return types.float64(_lanes), emit
 
@@ -282,6 +300,18 @@ def _splat(builder: Any, number: Any) -> Any:
     vector = builder.insert_element(ir.Constant(_DOUBLES, ir.Undefined), number, first)
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
     return builder.shuffle_vector(vector, vector, zeros)
+
+
+def _fold(builder: Any, vector: Any, join: Callable[[Any, Any], Any]) -> Any:
+    """Join the eight numbers of a vector in pairs, those in pairs, and those."""
+    numbers = [
+        builder.extract_element(vector, ir.IntType(32)(lane)) for lane in range(LANES)
+    ]
+    while len(numbers) > 1:
+        half = len(numbers) // 2
+        pairs = zip(numbers[:half], numbers[half:], strict=True)
+        numbers = [join(a, b) for a, b in pairs]
+    return numbers[0]
 
 
 def _int_vector(number: int) -> Any:

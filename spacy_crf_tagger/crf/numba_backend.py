@@ -1,7 +1,7 @@
 """The recursions on the CPU: prepares arrays for the kernels and names the results."""
 
 from itertools import pairwise
-from typing import Any, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from . import (
     numba_log,
     numba_marginals,
     numba_paths,
+    numba_scaling,
     numba_viterbi,
 )
 from .lanes import LANES
@@ -29,9 +30,7 @@ from .tiles import Layout, layout_of
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_NOTHING = np.array([-np.inf])
 _ZERO = np.zeros(1)
-_LEAST = float(np.finfo(np.float64).min)
 
 
 class _Arrays(NamedTuple):
@@ -53,13 +52,13 @@ class _Scaled(NamedTuple):
     layout (Layout): Where the transitions are in the model's tiles.
     order (NDArray[int]): The sequences that are not empty, of falling length; none, if
         the parameters lie too far apart.
-    base (NDArray[float]): What the largest scores add to each sequence's log Z, [B].
+    tops (list[float]): The largest transition, start and end score.
     """
 
     model: numba_marginals.Model
     layout: Layout
     order: Ints
-    base: Floats
+    tops: List[float]
 
 
 def log_partition(lattice: Lattice) -> Floats:
@@ -76,7 +75,7 @@ def log_partition(lattice: Lattice) -> Floats:
         log_z,
         trusted,
     )
-    log_z += scaled.base
+    numba_scaling.add_tops(lattice.lengths, *scaled.tops, log_z)
     for b, sequence in _left(arrays, trusted):
         alpha = np.empty(sequence.shape)
         log_z[b] = numba_log.log_forward(sequence, *arrays[1:4], alpha)
@@ -108,7 +107,7 @@ def forward_backward(lattice: Lattice, weights: Optional[Floats] = None) -> Marg
         tags,
         steps,
     )
-    log_z += scaled.base
+    numba_scaling.add_tops(lattice.lengths, *scaled.tops, log_z)
     edges = scaled.layout.spread(steps * onward.values)
     for b, sequence in _left(arrays, trusted):
         own = tags[arrays.offsets[b] : arrays.offsets[b + 1]]
@@ -255,33 +254,21 @@ def _arrays(lattice: Lattice) -> _Arrays:
 
 def _scaled(arrays: _Arrays, lengths: Ints) -> _Scaled:
     layout = layout_of(arrays.transitions > -np.inf)
-    parts = (arrays.transitions.reshape(-1), arrays.start, arrays.end)
-    tops = [float(part.max()) for part in parts]
-    # All in one array, which ends each part with what becomes a zero.
-    relative = np.concatenate(
-        [
-            number
-            for part, top in zip(parts, tops, strict=True)
-            for number in (part - max(top, _LEAST), _NOTHING)
-        ]
-    )
-    scores = np.exp(relative)
     n_tags = len(arrays.start)
+    n_steps = n_tags**2
+    exp_scores = np.zeros(n_steps + 2 * n_tags + 3)
+    *tops, lowest = numba_scaling.scale(
+        arrays.transitions.reshape(-1), arrays.start, arrays.end, exp_scores
+    )
+    exp_steps = exp_scores[: n_steps + 1]
     model = numba_marginals.Model(
-        layout.fill(scores[: n_tags**2 + 1]),
-        layout.fill_transposed(scores[: n_tags**2 + 1]),
-        scores[n_tags**2 + 1 : -n_tags - 1],
-        scores[-n_tags - 1 :],
+        layout.fill(exp_steps),
+        layout.fill_transposed(exp_steps),
+        exp_scores[n_steps + 1 : -n_tags - 1],
+        exp_scores[-n_tags - 1 :],
     )
     order = _falling(lengths)
-    if relative[relative > -np.inf].min(initial=0.0) < -RANGE:
-        order = order[:0]
-    base = np.full(len(lengths), tops[1] + tops[2])
-    base[lengths == 0] = 0.0
-    # A single token takes no step, and 0 * -inf is no number.
-    several = lengths > 1
-    base[several] += (lengths[several] - 1) * tops[0]
-    return _Scaled(model, layout, order, base)
+    return _Scaled(model, layout, order if lowest >= -RANGE else order[:0], tops)
 
 
 def _falling(lengths: Ints) -> Ints:

@@ -17,6 +17,7 @@ from spacy_crf_tagger.crf import (
     lanes,
     log_partition,
     numba_backend,
+    numba_scaling,
     tag_posterior,
     torch_backend,
     viterbi,
@@ -57,6 +58,44 @@ def test_exp(values):
     normal = np.where(exps == 0, 1.0, exps)
     np.testing.assert_array_equal(mantissas * 2.0**exponents, normal)
     assert ((mantissas >= 1) & (mantissas < 2)).all()
+
+
+SCORES = st.one_of(
+    st.floats(-50, 50), st.sampled_from([-np.inf, 0.0, 1e300, -1e300, -1.7e308])
+)
+
+
+@settings(deadline=None)
+@given(
+    st.integers(1, 7).flatmap(
+        lambda k: arrays(np.float64, k * k + 2 * k, elements=SCORES)
+    )
+)
+def test_scaling(scores):
+    n_tags = round((len(scores) + 1) ** 0.5) - 1
+    parts = np.split(scores, [n_tags**2, n_tags**2 + n_tags])
+    out = np.zeros(len(scores) + 3)
+    *tops, lowest = numba_scaling.scale(*parts, out)
+    assert tops == [part.max() for part in parts]
+    finite = [part[part > -np.inf] for part in parts]
+    with np.errstate(over="ignore"):
+        drops = [part - part.max() for part in finite if len(part)]
+    assert lowest == min([0.0, *(drop.min() for drop in drops)])
+    expected = []
+    for part, top in zip(parts, tops, strict=True):
+        with np.errstate(over="ignore", under="ignore"):
+            relative = part - top if top > -np.inf else part
+            expected += [*np.where(relative < -708, 0.0, np.exp(relative)), 0.0]
+    np.testing.assert_allclose(out, expected, rtol=4e-16)
+
+
+def test_scaling_in_log_space():
+    log_z = np.ones(4)
+    numba_scaling.add_tops(np.array([0, 1, 2, 5]), 3.0, 20.0, 100.0, log_z)
+    assert log_z.tolist() == [1.0, 121.0, 124.0, 133.0]
+    log_z = np.zeros(2)
+    numba_scaling.add_tops(np.array([1, 2]), -np.inf, 20.0, 100.0, log_z)
+    assert log_z.tolist() == [120.0, -np.inf]
 
 
 @given(st.integers(1, 12), st.floats(0, 1), st.integers(0, 2**32 - 1))

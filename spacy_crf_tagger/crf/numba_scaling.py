@@ -1,0 +1,84 @@
+"""Kernels that bring the parameters of a lattice into probability space, and what was
+taken off them back into log Z. Of a small batch, one operation on arrays after another
+would take as long as the recursions.
+"""
+
+import numpy as np
+
+from .compiled import borrowing_kernel
+from .lanes import (
+    LANES,
+    exp,
+    fill,
+    greatest,
+    larger,
+    least,
+    load,
+    replace,
+    smaller,
+    store,
+    subtract,
+)
+
+_LEAST = float(np.finfo(np.float64).min)
+
+
+@borrowing_kernel
+def scale(transitions, start, end, out):  # type: ignore[no-untyped-def]
+    """Write exp(score - largest score) of the flattened transitions [K²], of the start
+    scores [K] and of the end scores [K] to an array of zeros, and leave one zero after
+    each of them, [K² + 2K + 3]. Returns the three largest scores, and how far below its
+    largest the smallest score is that is not -inf.
+    """
+    n_tags = start.shape[0]
+    first = transitions.shape[0] + 1
+    top, low = _scale_part(transitions, out, 0)
+    top_start, low_start = _scale_part(start, out, first)
+    top_end, low_end = _scale_part(end, out, first + n_tags + 1)
+    return top, top_start, top_end, min(low, low_start, low_end)
+
+
+@borrowing_kernel
+def _scale_part(scores, out, first):  # type: ignore[no-untyped-def]
+    """Write exp(score - largest score) from a place on. Returns the largest score, and
+    how far below it the smallest is that is not -inf.
+    """
+    size = scores.shape[0]
+    whole = size - size % LANES
+    tops = fill(-np.inf)
+    for n in range(0, whole, LANES):
+        tops = larger(tops, load(scores, n))
+    top = -np.inf
+    if whole:
+        top = greatest(tops)
+    for n in range(whole, size):
+        top = max(top, scores[n])
+    # Where all are -inf, so is each of them less a number.
+    subtrahend = max(top, _LEAST)
+    lows = fill(0.0)
+    for n in range(0, whole, LANES):
+        difference = subtract(load(scores, n), fill(subtrahend))
+        lows = smaller(lows, replace(difference, -np.inf, 0.0))
+        store(out, first + n, exp(difference))
+    low = 0.0
+    if whole:
+        low = least(lows)
+    for n in range(whole, size):
+        difference = scores[n] - subtrahend
+        if difference > -np.inf:
+            low = min(low, difference)
+        out[first + n] = np.exp(difference)
+    return top, low
+
+
+@borrowing_kernel
+def add_tops(lengths, top, top_start, top_end, log_z):  # type: ignore[no-untyped-def]
+    """Add to log Z of each sequence [B] what the largest scores of its steps, its start
+    and its end come to. A sequence without tokens has none of them.
+    """
+    for b in range(lengths.shape[0]):
+        if lengths[b] > 0:
+            log_z[b] += top_start + top_end
+        # A single token takes no step, and 0 * -inf is no number.
+        if lengths[b] > 1:
+            log_z[b] += (lengths[b] - 1) * top
