@@ -60,8 +60,13 @@ class Variant(NamedTuple):
 
 
 MODEL = f"components.{COMPONENT}.model"
-# Of all variants: wide BiLSTM and narrow attention, as fast as those of the config.
-WIDTHS = {f"{MODEL}.hidden_width": 256, f"{MODEL}.attention_width": 64}
+# Of all variants: the config as it was when the results were made.
+TRAINING = {
+    "training.optimizer.learn_rate": 0.001,
+    "training.batcher.size.start": 100,
+    "training.score_weights.ents_f": 1.0,
+    "training.score_weights.ents_ece": 0.0,
+}
 WITHOUT_CONSTRAINTS = {f"components.{COMPONENT}.factory": FACTORY}
 WITHOUT_CRF = {f"{MODEL}.output": "softmax"}
 WITHOUT_ATTENTION = {f"{MODEL}.attention_heads": 0}
@@ -132,7 +137,7 @@ def train_all(folder: Path, budget: Budget, seeds: Iterable[int], jobs: int) -> 
     ]
 
     def train_one(settings: dict[str, Any], out: Path, seed: int) -> None:
-        flags = {**budgeted(budget, seed), **WIDTHS, **settings}
+        flags = {**budgeted(budget, seed), **TRAINING, **settings}
         corpus = folder / "train.spacy"
         train(config_path(COMPONENT), out, corpus, folder, flags, CODE)
 

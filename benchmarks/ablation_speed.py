@@ -18,7 +18,7 @@ import torch
 import typer
 from wasabi import msg
 
-from .ablation import BASELINE, CODE, COMPONENT, VARIANTS, WIDTHS, load
+from .ablation import BASELINE, CODE, COMPONENT, VARIANTS, load
 from .environment import describe
 from .inference import words_per_second as speed_of_prediction
 from .options import Rounds
@@ -44,7 +44,7 @@ def main(
     }
     for _ in range(rounds):
         for name, speeds in trained.items():
-            settings = {**WIDTHS, **VARIANTS[name].settings}
+            settings = VARIANTS[name].settings
             speed = speed_of_training(COMPONENT, folder, steps, settings, CODE)
             speeds.append(speed)
     pipelines = {name: load(folder, name, 0) for name in VARIANTS}

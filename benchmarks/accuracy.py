@@ -1,4 +1,4 @@
-"""Accuracy of crf_ner beside spaCy's ner: same data, same number of steps, several
+"""Accuracy of crf_ner beside spaCy's ner: same data, no more words read, several
 seeds; the best model on dev is scored once on test.
 
     python -m benchmarks.accuracy ncbi-disease
@@ -31,7 +31,7 @@ def main(
     folder = work / corpus
     convert(corpus, folder)
     setups = {
-        model: Setup(config_path(model), BUDGETS[corpus], {}, folder / model)
+        model: Setup(config_path(model), BUDGETS[model][corpus], {}, folder / model)
         for model in models.split(",")
     }
     compare("accuracy", f"accuracy-{corpus}", folder, setups, seeds, take_over)

@@ -34,10 +34,13 @@ from .training import (
 
 MODELS = ("crf_ner", "ner")
 # Of both models alike. With vectors they are at their best sooner than without, …
-VECTOR_BUDGETS = {**BUDGETS, "ncbi-disease": Budget(4000, 200)}
+VECTOR_BUDGETS = {
+    "crf_ner": {**BUDGETS["crf_ner"], "ncbi-disease": Budget(2800, 200)},
+    "ner": {**BUDGETS["ner"], "ncbi-disease": Budget(4000, 200)},
+}
 # … and an encoder is slow on the CPU.
 TRANSFORMER_BUDGETS = {
-    "ncbi-disease": Budget(800, 100),
+    "ncbi-disease": Budget(600, 100),
     "wnut17": Budget(400, 100),
     "astronomy": Budget(300, 50),
 }
@@ -93,7 +96,7 @@ def with_vectors(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
         config = "ner"
         settings["components.tok2vec.model.embed.include_static_vectors"] = "true"
     out = folder / f"{model}-{Knowledge.vectors.value}"
-    return Setup(config_path(config), VECTOR_BUDGETS[corpus], settings, out)
+    return Setup(config_path(config), VECTOR_BUDGETS[model][corpus], settings, out)
 
 
 def with_transformer(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:

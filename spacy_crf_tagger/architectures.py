@@ -21,10 +21,10 @@ OUTPUTS = ("crf", "softmax")
 
 def build_bilstm_attention_crf(
     tok2vec: Model[List[Doc], List[Floats2d]],
-    hidden_width: int = 192,
+    hidden_width: int = 256,
     depth: int = 1,
     attention_heads: int = 4,
-    attention_width: Optional[int] = None,
+    attention_width: Optional[int] = 64,
     dropout: Optional[float] = None,
     word_dropout: float = 0.05,
     output: str = "crf",

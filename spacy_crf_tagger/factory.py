@@ -13,10 +13,10 @@ from .settings import Settings
 DEFAULT_CONFIG = """
 [model]
 @architectures = "spacy_crf_tagger.BiLSTMAttentionCRF.v1"
-hidden_width = 192
+hidden_width = 256
 depth = 1
 attention_heads = 4
-attention_width = null
+attention_width = 64
 dropout = null
 word_dropout = 0.05
 output = "crf"
