@@ -45,8 +45,8 @@ class Budget(NamedTuple):
     eval_frequency: int
 
 
-# Without early stopping, so that it favours neither; the best on dev is kept. crf_ner has
-# larger batches at first, and reads no more words than ner.
+# Without early stopping, so that it favours neither; the best on dev is kept. crf_ner
+# has larger batches at first, and reads no more words than ner.
 BUDGETS = {
     "crf_ner": {
         "ncbi-disease": Budget(4000, 200),
