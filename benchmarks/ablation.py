@@ -34,6 +34,7 @@ from .bootstrap import f_score, paired_bootstrap
 from .environment import describe
 from .free_tags import FACTORY, best_tags, is_valid
 from .training import (
+    FORMER_TRAINING,
     RESULTS,
     WORK,
     Budget,
@@ -60,13 +61,6 @@ class Variant(NamedTuple):
 
 
 MODEL = f"components.{COMPONENT}.model"
-# Of all variants: the config as it was when the results were made.
-TRAINING = {
-    "training.optimizer.learn_rate": 0.001,
-    "training.batcher.size.start": 100,
-    "training.score_weights.ents_f": 1.0,
-    "training.score_weights.ents_ece": 0.0,
-}
 WITHOUT_CONSTRAINTS = {f"components.{COMPONENT}.factory": FACTORY}
 WITHOUT_CRF = {f"{MODEL}.output": "softmax"}
 WITHOUT_ATTENTION = {f"{MODEL}.attention_heads": 0}
@@ -137,7 +131,7 @@ def train_all(folder: Path, budget: Budget, seeds: Iterable[int], jobs: int) -> 
     ]
 
     def train_one(settings: dict[str, Any], out: Path, seed: int) -> None:
-        flags = {**budgeted(budget, seed), **TRAINING, **settings}
+        flags = {**budgeted(budget, seed), **FORMER_TRAINING, **settings}
         corpus = folder / "train.spacy"
         train(config_path(COMPONENT), out, corpus, folder, flags, CODE)
 
