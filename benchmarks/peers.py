@@ -43,7 +43,7 @@ from .spread import medians, quartiles, without_first
 from .training import WORK, spacy, write_result
 
 # The widths of configs/crf_ner.cfg, for the other networks with a BiLSTM.
-WIDTH, HIDDEN_WIDTH = 128, 192
+WIDTH, HIDDEN_WIDTH = 128, 256
 # All but crf_ner and ner train for a minute or two.
 BATCH_SIZE, LEARN_RATE, EPOCHS, STEPS = 32, 0.005, 6, 600
 # The fastest of 32, 64 and 128, both for Flair and for Stanza.
