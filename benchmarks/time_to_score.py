@@ -62,23 +62,23 @@ def race(folder: Path, seed: int) -> dict[str, Any]:
             ),
             MODELS,
         )
-    best = max(line["score"] for line in theirs)
+    best = max(line["f"] for line in theirs)
     mine, its = arrival(ours, best), arrival(theirs, best)
     return {
         "seed": seed,
         "best dev F of ner": best,
-        "best dev F of crf_ner": max(line["score"] for line in ours),
+        "best dev F of crf_ner": max(line["f"] for line in ours),
         "reached": {"crf_ner": mine, "ner": its},
         "crf_ner / ner": mine["seconds"] / its["seconds"] if mine and its else None,
     }
 
 
-def arrival(curve: list[dict[str, Any]], score: float) -> dict[str, float] | None:
-    """RETURNS (dict[str, float]): Step and seconds of the first score that is as good,
-    or None.
+def arrival(curve: list[dict[str, Any]], f: float) -> dict[str, float] | None:
+    """RETURNS (dict[str, float]): Step and seconds of the first F that is as good, or
+    None.
     """
     for line in curve:
-        if line["score"] >= score:
+        if line["f"] >= f:
             seconds = line["seconds"] - curve[0]["seconds"]
             return {"step": line["step"], "seconds": seconds}
     return None

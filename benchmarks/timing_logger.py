@@ -15,7 +15,7 @@ def timing_logger(path: str, progress_bar: bool) -> Callable[..., Any]:
     """Create the logger.
 
     path (str): Where a line is written for each score on the dev corpus: seconds on a
-        clock, steps and words so far, and the score.
+        clock, steps and words so far, and F.
     progress_bar (bool): Without effect; left over from the logger that this one takes
         the place of.
     """
@@ -25,7 +25,8 @@ def timing_logger(path: str, progress_bar: bool) -> Callable[..., Any]:
             if info is not None and info["score"] is not None:
                 line = {
                     "seconds": time.perf_counter(),
-                    **{key: info[key] for key in ("step", "words", "score")},
+                    **{key: info[key] for key in ("step", "words")},
+                    "f": info["other_scores"]["ents_f"],
                 }
                 srsly.write_jsonl(Path(path), [line], append=True)
 
