@@ -35,19 +35,23 @@ def main(
     """Train, and write the times and their ratios."""
     folder = work / CORPUS
     convert(CORPUS, folder)
-    runs = [race(folder, seed) for seed in range(seeds)]
-    ratios = [run["crf_ner / ner"] for run in runs if run["crf_ner / ner"]]
-    result = {
-        "command": " ".join(["python -m benchmarks.time_to_score", *sys.argv[1:]]),
-        "environment": describe(),
-        "corpus": CORPUS,
-        "eval_frequency": EVAL_FREQUENCY,
-        "runs": runs,
-        "seeds that crf_ner got there": len(ratios),
-        "median crf_ner / ner": statistics.median(ratios) if ratios else None,
-    }
-    msg.text(f"crf_ner / ner: {result['median crf_ner / ner']}, {ratios}")
-    write_result("time-to-score", result)
+    runs: list[dict[str, Any]] = []
+    for seed in range(seeds):
+        runs.append(race(folder, seed))
+        ratios = [run["crf_ner / ner"] for run in runs if run["crf_ner / ner"]]
+        median = statistics.median(ratios) if ratios else None
+        msg.text(f"crf_ner / ner: {median}, {ratios}")
+        # After each seed, since each takes minutes.
+        result = {
+            "command": " ".join(["python -m benchmarks.time_to_score", *sys.argv[1:]]),
+            "environment": describe(),
+            "corpus": CORPUS,
+            "eval_frequency": EVAL_FREQUENCY,
+            "runs": runs,
+            "seeds that crf_ner got there": len(ratios),
+            "median crf_ner / ner": median,
+        }
+        write_result("time-to-score", result)
 
 
 def race(folder: Path, seed: int) -> dict[str, Any]:
