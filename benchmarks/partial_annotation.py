@@ -7,8 +7,8 @@ writes `benchmarks/results/partial-annotation.json`. Entities to keep are drawn 
 each seed. Of a training document only these are known; all other tokens are missing
 annotation. The dev documents, which choose the best model, are fully annotated. Widths,
 dropout (none of forms), rate and batches are those of the config when margin and weight
-were chosen. A training takes about 7 minutes on one core; what is in
-the work folder is not trained again.
+were chosen. A training takes about 7 minutes on one core; what is in the work folder is
+not trained again.
 """
 
 import random

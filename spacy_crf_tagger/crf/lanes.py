@@ -6,6 +6,7 @@ tags LLVM finds none. These functions say it outright. Where registers are narro
 eight numbers, LLVM splits the operations.
 """
 
+from functools import partial
 from typing import Any, Callable, Tuple
 
 from llvmlite import ir
@@ -132,7 +133,7 @@ def smaller(typing: Any, a: Any, b: Any) -> Intrinsic:
     """The smaller of both numbers of each pair; no number may be NaN."""
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.select(builder.fcmp_ordered("<", *values), *values)
+        return _choose(builder, "<", *values)
 
     return _lanes(_lanes, _lanes), emit
 
@@ -142,7 +143,7 @@ def larger(typing: Any, a: Any, b: Any) -> Intrinsic:
     """The larger of both numbers of each pair; no number may be NaN."""
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.select(builder.fcmp_ordered(">", *values), *values)
+        return _choose(builder, ">", *values)
 
     return _lanes(_lanes, _lanes), emit
 
@@ -186,10 +187,7 @@ def greatest(typing: Any, a: Any) -> Intrinsic:
     """The greatest of the eight numbers, none of which may be NaN."""
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        def greater(a: Any, b: Any) -> Any:
-            return builder.select(builder.fcmp_ordered(">", a, b), a, b)
-
-        return _fold(builder, values[0], greater)
+        return _fold(builder, values[0], partial(_choose, builder, ">"))
 
     return types.float64(_lanes), emit
 
@@ -199,10 +197,7 @@ def least(typing: Any, a: Any) -> Intrinsic:
     """The least of the eight numbers, none of which may be NaN."""
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        def lesser(a: Any, b: Any) -> Any:
-            return builder.select(builder.fcmp_ordered("<", a, b), a, b)
-
-        return _fold(builder, values[0], lesser)
+        return _fold(builder, values[0], partial(_choose, builder, "<"))
 
     return types.float64(_lanes), emit
 
@@ -300,6 +295,11 @@ def _splat(builder: Any, number: Any) -> Any:
     vector = builder.insert_element(ir.Constant(_DOUBLES, ir.Undefined), number, first)
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
     return builder.shuffle_vector(vector, vector, zeros)
+
+
+def _choose(builder: Any, sign: str, a: Any, b: Any) -> Any:
+    """Take a, number by number, where it compares to b as the sign says, and else b."""
+    return builder.select(builder.fcmp_ordered(sign, a, b), a, b)
 
 
 def _fold(builder: Any, vector: Any, join: Callable[[Any, Any], Any]) -> Any:

@@ -48,9 +48,7 @@ def _scale_part(scores, out, first):  # type: ignore[no-untyped-def]
     tops = fill(-np.inf)
     for n in range(0, whole, LANES):
         tops = larger(tops, load(scores, n))
-    top = -np.inf
-    if whole:
-        top = greatest(tops)
+    top = greatest(tops)
     for n in range(whole, size):
         top = max(top, scores[n])
     # Where all are -inf, so is each of them less a number.
@@ -60,9 +58,7 @@ def _scale_part(scores, out, first):  # type: ignore[no-untyped-def]
         difference = subtract(load(scores, n), fill(subtrahend))
         lows = smaller(lows, replace(difference, -np.inf, 0.0))
         store(out, first + n, exp(difference))
-    low = 0.0
-    if whole:
-        low = least(lows)
+    low = least(lows)
     for n in range(whole, size):
         difference = scores[n] - subtrahend
         if difference > -np.inf:
