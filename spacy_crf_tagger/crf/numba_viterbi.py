@@ -99,8 +99,11 @@ def viterbi(emissions, offsets, order, memory, scorer, tags, scores):  # type: i
                 for t in range(min(begin + n, lengths[lane]) - 1, begin - 1, -1):
                     tags[rows[lane] + t] = tag[lane]
                     if t > 0:
+                        emission = emissions[rows[lane] + t, tag[lane]]
                         before = (t - begin) * vector + lane
-                        tag[lane] = _choose(best, before, scorer, tag[lane])
+                        tag[lane] = _trace_back(
+                            best, before, before + vector, emission, scorer, tag[lane]
+                        )
 
 
 @borrowing_kernel
@@ -151,13 +154,13 @@ def _choose_last(best, place, end):  # type: ignore[no-untyped-def]
 
 
 @borrowing_kernel
-def _choose(best, place, scorer, tag):  # type: ignore[no-untyped-def]
-    """Return the tag on the best path to a tag of the next token."""
-    source = 0
-    score = -np.inf
+def _trace_back(best, before, here, emission, scorer, tag):  # type: ignore[no-untyped-def]
+    """Return the tag on the best path to a tag of the next token: the first one from
+    which the same additions lead to the same score.
+    """
+    score = best[here + tag * LANES]
     for n in range(scorer.limits[tag], scorer.limits[tag + 1]):
-        k = scorer.sources[n]
-        candidate = best[place + k * LANES] + scorer.steps[n]
-        if candidate > score:
-            source, score = k, candidate
-    return source
+        source = scorer.sources[n]
+        if emission + (best[before + source * LANES] + scorer.steps[n]) == score:
+            return source
+    return 0  # no path leads here
