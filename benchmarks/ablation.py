@@ -13,7 +13,6 @@ per second, and `benchmarks.ablation_report` writes `docs/how-effective-is-a-crf
 """
 
 import statistics
-import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -106,8 +105,7 @@ def main(
         train_all(folder, budget, range(seeds), jobs)
         runs = [score(folder, name, seed) for name in VARIANTS for seed in range(seeds)]
         result = {
-            "command": " ".join(["python -m benchmarks.ablation", *sys.argv[1:]]),
-            "environment": describe(),
+            **describe("ablation"),
             "corpus": corpus,
             "budget": budget._asdict(),
             "mean": {name: summary(runs, name) for name in VARIANTS},

@@ -10,7 +10,6 @@ alternation in one process. Training is `spacy train` with batches of 1,000 word
 time in a process of its own. One thread.
 """
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,8 +49,7 @@ def main(
     pipelines = {name: load(folder, name, 0) for name in VARIANTS}
     predicted = speed_of_prediction(pipelines, texts_of(folder, "test"), rounds)
     result: dict[str, Any] = {
-        "command": " ".join(["python -m benchmarks.ablation_speed", *sys.argv[1:]]),
-        "environment": describe(),
+        **describe("ablation_speed"),
         "corpus": corpus,
         "steps": steps,
         "training": compared(trained),

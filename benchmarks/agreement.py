@@ -30,8 +30,7 @@ def main(
 ) -> None:
     """Predict in both ways, and write how the predictions differ."""
     result: dict[str, Any] = {
-        "command": " ".join(["python -m benchmarks.agreement", *sys.argv[1:]]),
-        "environment": describe(),
+        **describe("agreement"),
     }
     for corpus in CORPORA:
         ours, plain = (

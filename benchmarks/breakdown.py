@@ -10,7 +10,6 @@ product, measured in the same run. Needs the models of `python -m benchmarks.acc
 and a machine on which nothing else runs.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -56,8 +55,7 @@ def main(
     stages = medians(by_part([time_stages(nlp, texts) for _ in range(rounds)]))
     rate = product_rate(rounds)
     result: dict[str, Any] = {
-        "command": " ".join(["python -m benchmarks.breakdown", *sys.argv[1:]]),
-        "environment": {**describe(), "torch threads": threads},
+        **describe("breakdown", threads),
         "corpus": corpus,
         "rounds": rounds,
         "words": n_words,

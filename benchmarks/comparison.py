@@ -3,14 +3,13 @@ each training on dev scored once on test.
 """
 
 import hashlib
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import srsly
 from wasabi import msg
 
-from .environment import describe
+from .environment import describe, versions
 from .training import RESULTS, Budget, budgeted, mean, train_and_score, write_result
 
 KEYS = ["dev_f", "test_f", "test_p", "test_r", "test_f_sd"]
@@ -36,7 +35,7 @@ class Setup(NamedTuple):
             "config": hashlib.md5(self.config.read_bytes()).hexdigest(),
             "budget": self.budget._asdict(),
             "settings": {name: str(value) for name, value in self.settings.items()},
-            "packages": describe()["packages"],
+            "packages": versions(),
         }
 
 
@@ -68,8 +67,7 @@ def compare(
             runs.append(known.get(seed) or run(model, setup, folder, seed))
     means = {model: mean(runs, model) for model in setups}
     result = {
-        "command": " ".join([f"python -m benchmarks.{module}", *sys.argv[1:]]),
-        "environment": describe(),
+        **describe(module),
         "corpus": folder.name,
         "setups": {model: setup.fingerprint() for model, setup in setups.items()},
         "runs": runs,

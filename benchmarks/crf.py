@@ -12,7 +12,6 @@ values. The tags are those of BILUO; what it forbids the others are told by scor
 else runs.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import astuple
@@ -98,8 +97,7 @@ def main(
         for name, tasks in TASKS.items():
             rows.append({"shape": shape, "task": name, **measure(tasks, problem)})
     result = {
-        "command": " ".join(["python -m benchmarks.crf", *sys.argv[1:]]),
-        "environment": {**describe(), "torch threads": threads},
+        **describe("crf", threads),
         "peers": {name: version(name) for name in ("pytorch-crf", "torch-struct")},
         "seed": seed,
         "rows": rows,

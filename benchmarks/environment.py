@@ -1,23 +1,38 @@
-"""Where a result was measured."""
+"""How and where a result was measured."""
 
 import os
 import platform
+import sys
 from importlib.metadata import version
 from typing import Any
 
 PACKAGES = ["spacy-crf-tagger", "spacy", "thinc", "torch", "numba", "numpy"]
 
 
-def describe() -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): Versions, machine and threads of this process."""
-    return {
+def describe(benchmark: str, torch_threads: int | None = None) -> dict[str, Any]:
+    """Say how and where a result is made.
+
+    benchmark (str): Name of the benchmark's module.
+    torch_threads (int | None): Threads that torch was set to have, if it was.
+    RETURNS (dict[str, Any]): The command, and versions, machine and threads.
+    """
+    environment = {
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": versions(),
         "machine": platform.machine(),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "threads": os.environ.get("OMP_NUM_THREADS", "default"),
     }
+    if torch_threads is not None:
+        environment["torch threads"] = torch_threads
+    command = " ".join([f"python -m benchmarks.{benchmark}", *sys.argv[1:]])
+    return {"command": command, "environment": environment}
+
+
+def versions() -> dict[str, str]:
+    """RETURNS (dict[str, str]): Those of the packages that matter."""
+    return {name: version(name) for name in PACKAGES}
 
 
 def _processor() -> str:

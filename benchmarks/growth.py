@@ -16,7 +16,6 @@ import multiprocessing
 import random
 import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from enum import Enum
@@ -79,8 +78,7 @@ def main(
     result = srsly.read_json(target) if target.exists() else {}
     for name in [part] if part else Part:
         result[name.value] = {
-            "command": " ".join(["python -m benchmarks.growth", *sys.argv[1:]]),
-            "environment": {**describe(), "torch threads": threads},
+            **describe("growth", threads),
             "seed": SEED,
             **measured[name](),
         }

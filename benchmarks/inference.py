@@ -11,7 +11,6 @@ the sentences in bfloat16 as well, with the F of both precisions. Needs the mode
 """
 
 import statistics
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -55,8 +54,7 @@ def main(
         for first in range(0, len(sentences), SENTENCES_OF_A_DOCUMENT)
     ]
     result: dict[str, Any] = {
-        "command": " ".join(["python -m benchmarks.inference", *sys.argv[1:]]),
-        "environment": {**describe(), "torch threads": threads},
+        **describe("inference", threads),
         "corpus": corpus,
         "rounds": rounds,
         "sentences": throughput(pipelines, sentences, rounds),

@@ -12,7 +12,6 @@ not trained again.
 """
 
 import random
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -88,8 +87,7 @@ def main(
     means = {variant: mean(runs, variant) for variant in VARIANTS}
     full, outside = (means[name]["test_f"] for name in ("full annotation", "outside"))
     result = {
-        "command": " ".join(["python -m benchmarks.partial_annotation", *sys.argv[1:]]),
-        "environment": describe(),
+        **describe("partial_annotation"),
         "corpus": CORPUS,
         "share of entities kept": KEPT,
         "settings of all": COMMON,

@@ -15,7 +15,6 @@ import gc
 import json
 import logging
 import pickle
-import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -88,8 +87,7 @@ def main(
     }
     docs = read(folder, "test")
     result: dict[str, Any] = {
-        "command": " ".join(["python -m benchmarks.peers", *sys.argv[1:]]),
-        "environment": {**describe(), "torch threads": threads},
+        **describe("peers", threads),
         "peers": {name: version(name) for name in PACKAGES},
         "corpus": corpus,
         "rounds": rounds,

@@ -10,7 +10,6 @@ and wnut17; takes three minutes.
 """
 
 import statistics
-import sys
 from typing import Annotated, Any
 
 import numpy as np
@@ -56,8 +55,7 @@ def main(
                 run["dial"] = turn_dial(nlp, parts)
             runs.append(run)
     result = {
-        "command": " ".join(["python -m benchmarks.probabilities", *sys.argv[1:]]),
-        "environment": describe(),
+        **describe("probabilities"),
         "runs": runs,
         "mean": {corpus: means(runs, corpus) for corpus in NAMES},
     }

@@ -7,7 +7,6 @@ writes `benchmarks/results/score-cost.json`. Needs the models of
 `python -m benchmarks.accuracy wnut17`, and a machine on which nothing else runs.
 """
 
-import sys
 import time
 
 import spacy
@@ -40,8 +39,7 @@ def main(
     seconds = without_first(seconds)
     median = medians(seconds)
     result = {
-        "command": " ".join(["python -m benchmarks.score_cost", *sys.argv[1:]]),
-        "environment": {**describe(), "torch threads": 1},
+        **describe("score_cost", 1),
         "texts": len(texts),
         "words": n_words,
         "rounds": rounds,

@@ -66,8 +66,7 @@ def main(
     rows = {model: summary(each[1:]) for model, each in seconds.items()}
     more = rows["crf_ner"]["median seconds"][ALL] - rows["ner"]["median seconds"][ALL]
     result = {
-        "command": " ".join(["python -m benchmarks.startup", *sys.argv[1:]]),
-        "environment": describe(),
+        **describe("startup"),
         "hidden plugin": HIDDEN,
         "corpus": corpus,
         "text": TEXT,

@@ -11,7 +11,6 @@ machine with two cores on which nothing else runs.
 """
 
 import statistics
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,8 +42,7 @@ def main(
         msg.text(f"crf_ner / ner: {median}, {ratios}")
         # After each seed, since each takes minutes.
         result = {
-            "command": " ".join(["python -m benchmarks.time_to_score", *sys.argv[1:]]),
-            "environment": describe(),
+            **describe("time_to_score"),
             "corpus": CORPUS,
             "eval_frequency": EVAL_FREQUENCY,
             "runs": runs,

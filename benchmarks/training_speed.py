@@ -9,7 +9,6 @@ and evaluation is. Batches have 1,000 words, to which those of the configs grow 
 first 2,300 steps. Needs a machine on which nothing else runs.
 """
 
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -42,8 +41,7 @@ def main(
             speeds[model].append(words_per_second(model, folder, steps))
     median = medians(speeds)
     result = {
-        "command": " ".join(["python -m benchmarks.training_speed", *sys.argv[1:]]),
-        "environment": describe(),
+        **describe("training_speed"),
         "corpus": CORPUS,
         "steps": steps,
         "words/s": speeds,
