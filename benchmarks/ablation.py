@@ -5,9 +5,9 @@ the CRF, its constraints, the attention or the BiLSTM.
     python -m benchmarks.ablation --quick
 
 trains each variant with five seeds on each corpus, scores the best model on dev once on
-test, and writes `benchmarks/results/ablation-<corpus>.json`. Ninety trainings take
-an hour and a half on one core; those that are in the work folder are not done again,
-and `--jobs 2` does two at a time. `--quick` is a small form, for CI: little training on the
+test, and writes `benchmarks/results/ablation-<corpus>.json`. Ninety trainings take an
+hour and a half on one core; those that are in the work folder are not done again, and
+`--jobs 2` does two at a time. `--quick` is a small form, for CI: little training on the
 demo corpus, with results in the work folder. `benchmarks.ablation_speed` measures words
 per second, and `benchmarks.ablation_report` writes `docs/how-effective-is-a-crf.md`.
 """
