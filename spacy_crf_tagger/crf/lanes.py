@@ -12,6 +12,7 @@ from typing import Any, Callable, Tuple
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.extending import intrinsic, models, register_model
 
 from .compiled import borrowing_kernel
@@ -76,6 +77,30 @@ def fill(typing: Any, number: Any) -> Intrinsic:
         return _splat(builder, values[0])
 
     return _lanes(types.float64), emit
+
+
+@intrinsic
+def fill_from(typing: Any, array: Any, place: Any) -> Intrinsic:
+    """Make a vector of the number at a place of a contiguous array of doubles."""
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        number = _read(context, builder, signature.args[0], *values)
+        return _splat(builder, number)
+
+    return _lanes(array, types.intp), emit
+
+
+@intrinsic
+def read(typing: Any, array: Any, place: Any) -> Intrinsic:
+    """Read the number at a place of a contiguous array. Unlike indexing it does not
+    look whether the place is counted from the end, which in the innermost loop of a
+    recursion takes as long as the arithmetic.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return _read(context, builder, signature.args[0], *values)
+
+    return array.dtype(array, types.intp), emit
 
 
 @intrinsic
@@ -283,11 +308,22 @@ def exp(a):  # type: ignore[no-untyped-def]
     return zero_with(result, subtract(clipped, fill(_SMALLEST_ARGUMENT)))
 
 
+def _read(context: Any, builder: Any, array_type: Any, array: Any, place: Any) -> Any:
+    return builder.load(_place(context, builder, array_type, array, place))
+
+
 def _pointer(
     context: Any, builder: Any, array_type: Any, array: Any, first: Any
 ) -> Any:
+    place = _place(context, builder, array_type, array, first)
+    return builder.bitcast(place, _DOUBLES.as_pointer())
+
+
+def _place(context: Any, builder: Any, array_type: Any, array: Any, place: Any) -> Any:
+    if array_type.layout != "C":  # as what np.nonzero returns
+        raise TypingError(f"Lanes are read from contiguous arrays, not {array_type}.")
     data = context.make_array(array_type)(context, builder, value=array).data
-    return builder.bitcast(builder.gep(data, [first]), _DOUBLES.as_pointer())
+    return builder.gep(data, [place])
 
 
 def _splat(builder: Any, number: Any) -> Any:

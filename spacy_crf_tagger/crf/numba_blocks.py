@@ -28,17 +28,20 @@ from .lanes import (
     exp,
     exponent,
     fill,
+    fill_from,
     larger,
     load,
     mantissa,
     multiply,
     multiply_add,
+    read,
     replace,
     smaller,
     store,
     subtract,
     zero_with,
 )
+from .tiles import TILE_WIDTH
 
 # Scores of a token (or of the transitions) that lie further apart than this many nats
 # are left to log space, and so is a sequence in which a state falls below TINY of
@@ -307,10 +310,11 @@ def _advance(block, base, tiles):  # type: ignore[no-untyped-def]
     for tile in range(tiles.columns.shape[0]):
         sum_0, sum_1, sum_2 = fill(0.0), fill(0.0), fill(0.0)
         for e in range(tiles.limits[tile], tiles.limits[tile + 1]):
-            weight = load(alpha, base + tiles.rows[e] * LANES)
-            sum_0 = multiply_add(fill(tiles.values[e, 0]), weight, sum_0)
-            sum_1 = multiply_add(fill(tiles.values[e, 1]), weight, sum_1)
-            sum_2 = multiply_add(fill(tiles.values[e, 2]), weight, sum_2)
+            place = e * TILE_WIDTH
+            weight = load(alpha, base + read(tiles.rows, e) * LANES)
+            sum_0 = multiply_add(fill_from(tiles.values, place), weight, sum_0)
+            sum_1 = multiply_add(fill_from(tiles.values, place + 1), weight, sum_1)
+            sum_2 = multiply_add(fill_from(tiles.values, place + 2), weight, sum_2)
         place_0, place_1 = (
             tiles.columns[tile, 0] * LANES,
             tiles.columns[tile, 1] * LANES,
@@ -379,10 +383,11 @@ def step_back(block, first, u, is_last, model):  # type: ignore[no-untyped-def]
         sum_1 = multiply(fill(exp_end[tag_1]), end)
         sum_2 = multiply(fill(exp_end[tag_2]), end)
         for e in range(tiles.limits[tile], tiles.limits[tile + 1]):
-            weight = load(block.ahead, after + tiles.rows[e] * LANES)
-            sum_0 = multiply_add(fill(tiles.values[e, 0]), weight, sum_0)
-            sum_1 = multiply_add(fill(tiles.values[e, 1]), weight, sum_1)
-            sum_2 = multiply_add(fill(tiles.values[e, 2]), weight, sum_2)
+            place = e * TILE_WIDTH
+            weight = load(block.ahead, after + read(tiles.rows, e) * LANES)
+            sum_0 = multiply_add(fill_from(tiles.values, place), weight, sum_0)
+            sum_1 = multiply_add(fill_from(tiles.values, place + 1), weight, sum_1)
+            sum_2 = multiply_add(fill_from(tiles.values, place + 2), weight, sum_2)
         _finish_back(block, here, tag_0 * LANES, sum_0)
         _finish_back(block, here, tag_1 * LANES, sum_1)
         _finish_back(block, here, tag_2 * LANES, sum_2)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .compiled import borrowing_kernel
-from .lanes import LANES, add, fill, larger, load, store
+from .lanes import LANES, add, fill, fill_from, larger, load, read, store
 from .numba_blocks import choose_sequences, copy, read_scores, segment_length
-from .tiles import Tiles
+from .tiles import TILE_WIDTH, Tiles
 
 
 class Scorer(NamedTuple):
@@ -126,10 +126,11 @@ def _score_segment(emissions, rows, lengths, begin, n, scorer, best):  # type: i
             top_0, top_1 = fill(-np.inf), fill(-np.inf)
             top_2 = fill(-np.inf)
             for e in range(tiles.limits[tile], tiles.limits[tile + 1]):
-                score = load(best, before + tiles.rows[e] * LANES)
-                top_0 = larger(top_0, add(score, fill(tiles.values[e, 0])))
-                top_1 = larger(top_1, add(score, fill(tiles.values[e, 1])))
-                top_2 = larger(top_2, add(score, fill(tiles.values[e, 2])))
+                place = e * TILE_WIDTH
+                score = load(best, before + read(tiles.rows, e) * LANES)
+                top_0 = larger(top_0, add(score, fill_from(tiles.values, place)))
+                top_1 = larger(top_1, add(score, fill_from(tiles.values, place + 1)))
+                top_2 = larger(top_2, add(score, fill_from(tiles.values, place + 2)))
             column = tiles.columns[tile]
             _add_to(best, here + column[0] * LANES, top_0)
             _add_to(best, here + column[1] * LANES, top_1)
@@ -158,9 +159,10 @@ def _trace_back(best, before, here, emission, scorer, tag):  # type: ignore[no-u
     """Return the tag on the best path to a tag of the next token: the first one from
     which the same additions lead to the same score.
     """
-    score = best[here + tag * LANES]
+    score = read(best, here + tag * LANES)
     for n in range(scorer.limits[tag], scorer.limits[tag + 1]):
-        source = scorer.sources[n]
-        if emission + (best[before + source * LANES] + scorer.steps[n]) == score:
+        source = read(scorer.sources, n)
+        step = read(best, before + source * LANES) + read(scorer.steps, n)
+        if emission + step == score:
             return source
     return 0  # no path leads here

@@ -81,7 +81,8 @@ class Layout:
     def _by_column(self) -> Tuple[Ints, Ints, Ints]:
         columns, rows = np.nonzero(self.possible.T)
         limits = np.searchsorted(columns, np.arange(len(self.possible) + 1))
-        return rows, limits, rows * len(self.possible) + columns
+        places = rows * len(self.possible) + columns
+        return np.ascontiguousarray(rows), limits, places
 
     def spread(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """RETURNS (NDArray[float]): The matrix with these values, [K, K]."""

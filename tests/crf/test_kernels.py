@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numba import njit
+from numba.core.errors import NumbaError
 
 from spacy_crf_tagger.crf import (
     Lattice,
@@ -39,6 +40,19 @@ def apply(values, exps, exponents, mantissas):
         normal = lanes.replace(found, 0.0, 1.0)
         lanes.store(exponents, first, lanes.exponent(normal))
         lanes.store(mantissas, first, lanes.mantissa(normal))
+
+
+@njit
+def read_third(values):
+    return lanes.read(values, 2)
+
+
+def test_lanes_are_not_read_from_strided_arrays():
+    """Their numbers are taken to lie side by side."""
+    numbers = np.arange(6)
+    assert read_third(numbers) == 2
+    with pytest.raises(NumbaError, match="contiguous"):
+        read_third(numbers[::2])
 
 
 @settings(deadline=None)  # the first call compiles
