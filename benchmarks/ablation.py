@@ -81,8 +81,8 @@ CRFS = ("BiLSTM-CRF without constraints", "BiLSTM-CRF")
 # All variants have the same number of steps; the best on dev is kept.
 BUDGETS = {
     "astronomy": Budget(400, 50),
-    "wnut17": Budget(1600, 200),
-    "ncbi-disease": Budget(2000, 200),
+    "wnut17": Budget(1200, 200),
+    "ncbi-disease": Budget(1600, 200),
 }
 QUICK = {"astronomy": Budget(120, 60)}
 
