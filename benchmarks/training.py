@@ -60,14 +60,6 @@ BUDGETS = {
     },
 }
 
-# Of the config of crf_ner as it was when results were made that were not made again.
-FORMER_TRAINING = {
-    "training.optimizer.learn_rate": 0.001,
-    "training.batcher.size.start": 100,
-    "training.score_weights.ents_f": 1.0,
-    "training.score_weights.ents_ece": 0.0,
-}
-
 
 def convert(corpus: str, folder: Path) -> None:
     """Convert the three parts of a corpus, unless that is done."""
