@@ -29,9 +29,7 @@ def main(
     work: Work = WORK,
 ) -> None:
     """Predict in both ways, and write how the predictions differ."""
-    result: dict[str, Any] = {
-        **describe("agreement"),
-    }
+    result = describe("agreement")
     for corpus in CORPORA:
         ours, plain = (
             get_context("spawn").Pool(1).apply(predict, (work / corpus, with_numba))
