@@ -10,7 +10,6 @@ models of `python -m benchmarks.accuracy`.
 import sys
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import spacy
 import typer
