@@ -15,7 +15,7 @@ from thinc.api import Optimizer, get_torch_default_device
 from thinc.shims import PyTorchShim
 from thinc.types import FloatsXd
 from thinc.util import torch2xp, xp2torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .network import NetworkConfig, TaggerNetwork
 from .network.tagger import Scores, overlay
@@ -161,7 +161,7 @@ class TaggerShim(PyTorchShim):
                 updated, _ = optimizer(
                     key, weights, cast(FloatsXd, torch2xp(gradient)), lr_scale=scale
                 )
-                parameter.data = xp2torch(updated, device=parameter.device)
+                _write(parameter, xp2torch(updated, device=parameter.device))
             gradient.zero_()
 
     @contextlib.contextmanager
@@ -244,6 +244,14 @@ class TaggerShim(PyTorchShim):
             ) from error
         self._model = network.to(get_torch_default_device())
         return self
+
+
+def _write(parameter: nn.Parameter, values: Tensor) -> None:
+    """Set a parameter. What an optimizer has changed in place is there already: to set
+    it as `data` would make a view of a view of …, one level deeper at each step.
+    """
+    if values.data_ptr() != parameter.data_ptr():
+        parameter.data.copy_(values)
 
 
 def _grow_optimizer_state(

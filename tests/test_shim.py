@@ -1,13 +1,14 @@
 """The bridge between Thinc and torch: copies, optimizers and files of one network."""
 
 import copy
+import gc
 import pickle
 
 import numpy as np
 import pytest
 import torch
 from component_helpers import make_examples, make_nlp, parameters, recognizer
-from thinc.api import SGD, Adam
+from thinc.api import SGD, Adam, Optimizer
 
 from spacy_crf_tagger.network import NetworkConfig
 from spacy_crf_tagger.shim import TaggerShim
@@ -175,6 +176,37 @@ def test_parameters_without_a_gradient_are_left_alone():
     before = weights(shim)
     shim.finish_update(Adam(0.1, L2=1.0))
     assert_equal(weights(shim), before)
+
+
+@pytest.mark.parametrize("optimizer", [Adam(0.1), SGD(0.1)])
+def test_steps_leave_no_tensors_behind(optimizer):
+    shim = make_shim()
+    take_step(shim, optimizer)
+    before = count_tensors()
+    for _ in range(3):
+        take_step(shim, optimizer)
+    assert count_tensors() == before
+
+
+def count_tensors():
+    gc.collect()
+    return sum(issubclass(type(found), torch.Tensor) for found in gc.get_objects())
+
+
+class OutOfPlace(Optimizer):
+    """An optimizer that leaves the weights that it is given alone."""
+
+    def __call__(self, key, weights, gradient, *, lr_scale=1.0):
+        return weights - 0.1 * gradient, gradient
+
+
+def test_weights_of_an_optimizer_that_makes_new_ones_are_taken():
+    shims = [make_shim(), make_shim()]
+    take_step(shims[0], OutOfPlace(0.1))
+    take_step(shims[1], SGD(0.1, grad_clip=0.0))
+    for name, expected in weights(shims[1]).items():
+        found = weights(shims[0])[name]
+        np.testing.assert_allclose(found, expected, rtol=1e-6, err_msg=name)
 
 
 def is_crf(name):
