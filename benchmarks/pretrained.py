@@ -33,7 +33,7 @@ from .training import (
 )
 
 MODELS = ("crf_ner", "ner")
-# Of both models alike. With vectors they are at their best sooner than without, …
+# With vectors both models are at their best sooner than without, …
 VECTOR_BUDGETS = {
     "crf_ner": {**BUDGETS["crf_ner"], "ncbi-disease": Budget(2800, 200)},
     "ner": {**BUDGETS["ner"], "ncbi-disease": Budget(4000, 200)},
