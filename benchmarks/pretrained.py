@@ -6,7 +6,7 @@ vectors, distilled from an encoder, or on the same encoder, which is trained fur
     python -m benchmarks.pretrained vectors ncbi-disease
     python -m benchmarks.pretrained transformer ncbi-disease
 
-and the same for wnut17, writes `benchmarks/results/<knowledge>-<corpus>.json`. The
+and the same for wnut17 or (vectors only) ncbi-documents, writes `benchmarks/results/<knowledge>-<corpus>.json`. The
 vectors are those of the words of all three parts (a word's vector depends on no text
 and no annotation). Several seeds; the best model on dev is scored once on test.
 """
@@ -35,8 +35,16 @@ from .training import (
 MODELS = ("crf_ner", "ner")
 # With vectors both models are at their best sooner than without, …
 VECTOR_BUDGETS = {
-    "crf_ner": {**BUDGETS["crf_ner"], "ncbi-disease": Budget(2800, 200)},
-    "ner": {**BUDGETS["ner"], "ncbi-disease": Budget(4000, 200)},
+    "crf_ner": {
+        **BUDGETS["crf_ner"],
+        "ncbi-disease": Budget(2800, 200),
+        "ncbi-documents": Budget(2800, 200),
+    },
+    "ner": {
+        **BUDGETS["ner"],
+        "ncbi-disease": Budget(4000, 200),
+        "ncbi-documents": Budget(4000, 200),
+    },
 }
 # … and an encoder is slow on the CPU.
 TRANSFORMER_BUDGETS = {

@@ -35,6 +35,9 @@ CORPORA = {
         for part in ("train", "dev", "test")
     ],
 }
+# The same sentences, which stand in the order of their abstracts, with a context.
+CORPORA["ncbi-documents"] = CORPORA["ncbi-disease"]
+SENTENCES = {"ncbi-documents": 8}
 PARTS = ("train", "dev", "test")
 
 
@@ -52,11 +55,13 @@ BUDGETS = {
         "ncbi-disease": Budget(4000, 200),
         "wnut17": Budget(4000, 200),
         "astronomy": Budget(400, 50),
+        "ncbi-documents": Budget(4000, 200),
     },
     "ner": {
         "ncbi-disease": Budget(6000, 200),
         "wnut17": Budget(6000, 200),
         "astronomy": Budget(1100, 50),
+        "ncbi-documents": Budget(6000, 200),
     },
 }
 
@@ -68,7 +73,8 @@ def convert(corpus: str, folder: Path) -> None:
         if not target.exists():
             if not source.exists():
                 raise SystemExit(f"The corpus {corpus} is not there: {source}")
-            spacy("crf", "convert", source, target)
+            n_sents = SENTENCES.get(corpus, 1)
+            spacy("crf", "convert", source, target, "--n-sents", n_sents)
 
 
 def texts_of(folder: Path, part: str) -> list[str]:
