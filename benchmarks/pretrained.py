@@ -6,9 +6,10 @@ vectors, distilled from an encoder, or on the same encoder, which is trained fur
     python -m benchmarks.pretrained vectors ncbi-disease
     python -m benchmarks.pretrained transformer ncbi-disease
 
-and the same for wnut17 or (vectors only) ncbi-documents, writes `benchmarks/results/<knowledge>-<corpus>.json`. The
-vectors are those of the words of all three parts (a word's vector depends on no text
-and no annotation). Several seeds; the best model on dev is scored once on test.
+and the same for wnut17 (vectors also for ncbi-documents) writes
+`benchmarks/results/<knowledge>-<corpus>.json`. The vectors are those of the words of
+all three parts (a word's vector depends on no text and no annotation). Several seeds;
+the best model on dev is scored once on test.
 """
 
 from collections.abc import Callable
