@@ -6,7 +6,7 @@ vectors, distilled from an encoder, or on the same encoder, which is trained fur
     python -m benchmarks.pretrained vectors ncbi-disease
     python -m benchmarks.pretrained transformer ncbi-disease
 
-and the same for wnut17 (vectors also for ncbi-documents) writes
+and the same for wnut17 and ncbi-documents writes
 `benchmarks/results/<knowledge>-<corpus>.json`. The vectors are those of the words of
 all three parts (a word's vector depends on no text and no annotation). Several seeds;
 the best model on dev is scored once on test.
@@ -50,6 +50,7 @@ VECTOR_BUDGETS = {
 # … and an encoder is slow on the CPU.
 TRANSFORMER_BUDGETS = {
     "ncbi-disease": Budget(600, 100),
+    "ncbi-documents": Budget(600, 100),
     "wnut17": Budget(400, 100),
     "astronomy": Budget(300, 50),
 }

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .dropout import locked_dropout
+from .precision import lstm_precision
 
 
 class BiLSTM(nn.Module):
@@ -37,12 +38,13 @@ class BiLSTM(nn.Module):
         dropout (float): Rate of locked dropout between layers.
         RETURNS (Tensor): States of both directions, [T, B, hidden_width].
         """
-        for number, (ahead, back) in enumerate(self._layers()):
-            if number > 0:
-                block = locked_dropout(block, dropout)
-            states, _ = ahead(block)
-            states_back, _ = back(_permute(block, reverse))
-            block = torch.cat([states, _permute(states_back, reverse)], dim=-1)
+        with lstm_precision(block.device):
+            for number, (ahead, back) in enumerate(self._layers()):
+                if number > 0:
+                    block = locked_dropout(block, dropout)
+                states, _ = ahead(block)
+                states_back, _ = back(_permute(block, reverse))
+                block = torch.cat([states, _permute(states_back, reverse)], dim=-1)
         return block
 
     def _layers(self) -> List[Tuple[nn.Module, nn.Module]]:
