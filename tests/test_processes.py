@@ -1,6 +1,5 @@
 """Worker processes, threads, packages that cannot be written to, and memory zones."""
 
-import gc
 import json
 import os
 import shutil
@@ -9,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from component_helpers import TEXTS, entities, run_python, trained_nlp
+from component_helpers import TEXTS, count_living, entities, run_python, trained_nlp
 from spacy.tokens import Doc
 
 import spacy_crf_tagger
@@ -203,15 +202,10 @@ def test_kernels_work_where_nothing_can_be_cached(decode, read_only, tmp_path):
     assert decode(home) == [2, 0, 1, 1]
 
 
-def living_docs():
-    gc.collect()
-    return sum(type(thing) is Doc for thing in gc.get_objects())
-
-
 def test_memory_zone_frees_all_that_predictions_have_made():
     nlp = trained_nlp()
     expected = [analysis(nlp(text)) for text in TEXTS]
-    n_strings, n_docs = len(nlp.vocab.strings), living_docs()
+    n_strings, n_docs = len(nlp.vocab.strings), count_living(Doc)
     for number in range(3):
         with nlp.memory_zone():
             fresh = [f"Zq{number}x{i} left New York" for i in range(20)]
@@ -220,5 +214,5 @@ def test_memory_zone_frees_all_that_predictions_have_made():
             assert len(nlp.vocab.strings) >= n_strings + len(fresh)
             del doc
         assert len(nlp.vocab.strings) == n_strings
-        assert living_docs() == n_docs
+        assert count_living(Doc) == n_docs
     assert [analysis(nlp(text)) for text in TEXTS] == expected

@@ -1,13 +1,18 @@
 """The bridge between Thinc and torch: copies, optimizers and files of one network."""
 
 import copy
-import gc
 import pickle
 
 import numpy as np
 import pytest
 import torch
-from component_helpers import make_examples, make_nlp, parameters, recognizer
+from component_helpers import (
+    count_living,
+    make_examples,
+    make_nlp,
+    parameters,
+    recognizer,
+)
 from thinc.api import SGD, Adam, Optimizer
 
 from spacy_crf_tagger.network import NetworkConfig
@@ -182,15 +187,10 @@ def test_parameters_without_a_gradient_are_left_alone():
 def test_steps_leave_no_tensors_behind(optimizer):
     shim = make_shim()
     take_step(shim, optimizer)
-    before = count_tensors()
+    before = count_living(torch.Tensor)
     for _ in range(3):
         take_step(shim, optimizer)
-    assert count_tensors() == before
-
-
-def count_tensors():
-    gc.collect()
-    return sum(issubclass(type(found), torch.Tensor) for found in gc.get_objects())
+    assert count_living(torch.Tensor) == before
 
 
 class OutOfPlace(Optimizer):
