@@ -14,8 +14,7 @@ from thinc.api import Optimizer, set_dropout_rate
 from .crf import Potentials, TagScheme
 from .decoding import Prediction, predict_entities
 from .gold import Annotation, read_annotation
-from .objective import annotation_loss, consistent_loss, rehearsal_loss
-from .passes import begin_passes
+from .objective import annotation_loss, rehearsal_loss
 from .queries import LatticeQueries
 from .writing import write_prediction
 
@@ -123,8 +122,7 @@ class CRFEntityRecognizer(LatticeQueries):
             gradients.
         losses (Optional[Dict[str, float]]): Losses to add to, by component name.
         RETURNS (Dict[str, float]): The losses; ours is the negative log-likelihood of
-            the annotation, in nats, summed over the documents, and what `consistency`
-            adds to it.
+            the annotation, in nats, summed over the documents.
         RAISES (ValueError): If the annotation is malformed or scores are NaN.
         """
         losses = {} if losses is None else losses
@@ -135,17 +133,14 @@ class CRFEntityRecognizer(LatticeQueries):
             return losses
         if not self._is_initialized:
             raise ValueError(Errors.E109.format(name=self.name))
-        n_passes, loss_of = 1, annotation_loss
-        if self.settings.consistency:
-            n_passes, loss_of = 2, consistent_loss
         with self._naming_errors():
             # Before the forward pass, since new labels make the model grow.
-            annotation = self._annotation(examples * n_passes)
+            annotation = self._annotation(examples)
             self._shim.wake()
             set_dropout_rate(self.model, drop)
             docs = [example.predicted for example in examples]
-            potentials, backprop = begin_passes(self.model, docs, n_passes)
-            loss, gradients = loss_of(
+            potentials, backprop = self.model.begin_update(docs)
+            loss, gradients = annotation_loss(
                 annotation, potentials, self.scheme, self.settings
             )
         # Listeners count on exactly one backprop a batch, annotated or not.

@@ -72,7 +72,6 @@ def make_crf_ner(
     entity_ratio_weight: float,
     incorrect_spans_key: Optional[str],
     label_weights: Dict[str, float],
-    consistency: float,
     scorer: Optional[Callable[..., Any]],
 ) -> CRFEntityRecognizer:
     """Create a `crf_ner` component. What the settings mean is said at `Settings`.
@@ -94,8 +93,6 @@ def make_crf_ner(
         that are no entities.
     label_weights (Dict[str, float]): How many times its weight an analysis gets in
         training for each token that it gets wrong, by label.
-    consistency (float): Weight, in training, of how far the probabilities of two passes
-        under different dropout are from each other; 0 for one pass.
     scorer (Optional[Callable]): The scoring method.
     RETURNS (CRFEntityRecognizer): The component.
     RAISES (ValueError): For a setting that is not allowed.
@@ -116,5 +113,4 @@ def make_crf_ner(
         entity_ratio_weight=entity_ratio_weight,
         incorrect_spans_key=incorrect_spans_key,
         label_weights=label_weights,
-        consistency=consistency,
     )

@@ -13,7 +13,6 @@ from .crf import (
     TagScheme,
     divergence,
     expected_weight,
-    mutual_divergence,
     negative_log_likelihood,
     negative_span_loss,
     path_loss,
@@ -62,34 +61,6 @@ def annotation_loss(
         loss += n_docs * excess
         gradients = _add(gradients, more, float(n_docs))
     return loss, _mean_gradients(gradients, potentials)
-
-
-def consistent_loss(
-    annotation: Annotation,
-    potentials: Potentials,
-    scheme: TagScheme,
-    settings: Settings,
-) -> Tuple[float, Potentials]:
-    """Compute the loss of documents that were read twice under different dropout:
-    what their annotation costs, and how far the two distributions over analyses are
-    from each other (Liang, Wu et al. 2021, "R-Drop: Regularized dropout for neural
-    networks"; here each of the two is a fixed teacher of the other).
-
-    annotation (Annotation): The annotation of all documents, twice.
-    potentials (Potentials): The scores of all documents, then all once more.
-    scheme (TagScheme): The tags.
-    settings (Settings): The weight of consistency, and those of `annotation_loss`.
-    RETURNS (Tuple[float, Potentials]): The loss in nats, summed over the documents, as
-        a mean over both passes, and the gradients of its mean over the documents.
-    RAISES (ValueError): If a score is NaN, or annotation contradicts the tag scheme.
-    """
-    loss, gradients = annotation_loss(annotation, potentials, scheme, settings)
-    distance, more = mutual_divergence(_training_lattice(potentials, scheme))
-    weight = settings.consistency
-    scale = weight / len(potentials.lengths)
-    emissions = gradients.emissions + scale * more
-    loss = (loss + weight * float(distance)) / 2
-    return loss, gradients._replace(emissions=emissions)
 
 
 def _augmented(

@@ -37,8 +37,6 @@ class Settings:
     label_weights (Dict[str, float]): How many times its weight an analysis gets in
         training for each token that it gets wrong, by the label of the annotated token
         ("O" outside).
-    consistency (float): Weight, in training, of how far the probabilities of two passes
-        under different dropout are from each other; 0 for one pass.
     temperature (float): What scores are divided by for probabilities.
     """
 
@@ -53,7 +51,6 @@ class Settings:
     entity_ratio_weight: float = 10.0
     incorrect_spans_key: Optional[str] = None
     label_weights: Mapping[str, float] = field(default_factory=dict)
-    consistency: float = 0.0
     temperature: float = 1.0
 
     @classmethod
@@ -116,7 +113,6 @@ _RANGES = {
     "entity_ratio": (0.0, 1.0),
     "entity_ratio_margin": (0.0, 1.0),
     "entity_ratio_weight": (0.0, _LARGEST),
-    "consistency": (0.0, _LARGEST),
     "temperature": (1e-3, 1e3),
 }
 

@@ -68,16 +68,10 @@ def test_config_of_the_component_is_its_default():
 
 
 def test_config_with_vectors_differs_in_nothing_else():
-    """It reads each batch twice, and so has half as many."""
     plain, with_vectors = (
         (ROOT / "configs" / f"{name}.cfg").read_text("utf8").partition("\n[")[2]
         for name in ("crf_ner", "crf_ner_vectors")
     )
-    lines = zip(plain.split("\n"), with_vectors.split("\n"), strict=True)
-    assert [(before, after) for before, after in lines if before != after] == [
-        ("consistency = 0.0", "consistency = 1.0"),
-        ("include_static_vectors = false", "include_static_vectors = true"),
-        ("patience = 1600", "patience = 1000"),
-        ("max_steps = 6000", "max_steps = 3000"),
-        ("eval_frequency = 200", "eval_frequency = 100"),
-    ]
+    setting = "\ninclude_static_vectors = "
+    assert with_vectors == plain.replace(f"{setting}false\n", f"{setting}true\n")
+    assert with_vectors != plain

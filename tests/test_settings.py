@@ -33,8 +33,6 @@ UNKNOWN = [
     ("entity_ratio", 15, "from 0 to 1, not 15"),
     ("entity_ratio_margin", None, "from 0 to 1, not None"),
     ("entity_ratio_weight", -1.0, r"from 0 to .*, not -1\.0"),
-    ("consistency", -1.0, r"from 0 to .*, not -1\.0"),
-    ("consistency", None, "from 0 to .*, not None"),
     ("temperature", 0.0, r"not 0\.0"),
     ("temperature", float("inf"), "not inf"),
     ("spans_key", "", "name or null"),
@@ -168,7 +166,6 @@ def test_settings_survive_saving(tmp_path):
         "entity_ratio_weight": 3.0,
         "incorrect_spans_key": "wrong",
         "label_weights": {"PERSON": 2.0, "O": 0.5},
-        "consistency": 0.5,
     }
     nlp = spacy.blank("en")
     nlp.add_pipe("crf_ner", config={**settings, "model": small_model()})

@@ -6,7 +6,7 @@ torch: a backend is loaded when the first lattice is computed.
 
 from .inference import edge_marginals, forward_backward, log_partition, viterbi
 from .lattice import Lattice, Marginals, Potentials, ViterbiPaths
-from .loss import divergence, mutual_divergence, negative_log_likelihood, path_loss
+from .loss import divergence, negative_log_likelihood, path_loss
 from .negative import NegativeSpan, negative_span_loss
 from .paths import KBestPaths, k_best, sample
 from .posterior import expected_weight, tag_posterior
@@ -30,7 +30,6 @@ __all__ = [
     "forward_backward",
     "k_best",
     "log_partition",
-    "mutual_divergence",
     "negative_log_likelihood",
     "negative_span_loss",
     "path_loss",

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .inference import Backend, backend_for, forward_backward, require_possible
-from .lattice import Array, Lattice, Marginals, Potentials, zeros_like
+from .lattice import Array, Lattice, Marginals, Potentials
 
 
 def path_loss(
@@ -94,43 +94,6 @@ def divergence(
         difference = theirs_scores[possible] - our_scores[possible]
         value = value + (probabilities[possible] * difference).sum()
     return value, _difference(ours, theirs, student)
-
-
-def mutual_divergence(
-    lattice: Lattice, backend: Optional[Backend] = None
-) -> Tuple[Array, Array]:
-    """Compute how far two distributions over the paths of the same sequences are from
-    each other, KL(a ‖ b) + KL(b ‖ a), and the gradients by which each of the two learns
-    from the other as from a fixed teacher (see `divergence`). Partition functions and
-    the scores of transitions, starts and ends, which they share, cancel out: what is
-    left is (P(tag | a) − P(tag | b)) · (score in a − score in b), summed over all
-    tokens and tags, and the first factor is the gradient of the score in a.
-
-    lattice (Lattice): All sequences under one distribution, then all once more under
-        the other.
-    backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
-    RETURNS (Tuple[Array, Array]): The sum over all sequences, in nats, and its
-        gradients with respect to the emissions, [N, K]. All others are zero.
-    RAISES (ValueError): If the sequences are not there twice, or one has no allowed
-        path.
-    """
-    lengths = lattice.lengths.tolist()
-    n_pairs, n_tokens = len(lengths) // 2, len(lattice.emissions) // 2
-    if lengths[:n_pairs] != lengths[n_pairs:]:
-        raise ValueError(
-            "Two distributions are compared over sequences that are not the same: the "
-            f"lengths are {lengths[:n_pairs][:10]} and {lengths[n_pairs:][:10]}."
-        )
-    marginals = forward_backward(lattice, backend)
-    require_possible(marginals.log_z)
-    gap = marginals.tags[:n_tokens] - marginals.tags[n_tokens:]  # [N / 2, K]
-    # Elsewhere both scores may be -inf, of which there is no difference.
-    differs = gap != 0
-    first, second = lattice.emissions[:n_tokens], lattice.emissions[n_tokens:]
-    value = (gap[differs] * (first[differs] - second[differs])).sum()
-    gradients = zeros_like(marginals.tags, marginals.tags.shape)
-    gradients[:n_tokens], gradients[n_tokens:] = gap, -gap
-    return value, gradients
 
 
 def _require_same_sequences(a: Lattice, b: Lattice) -> None:

@@ -10,7 +10,6 @@ from spacy_crf_tagger.crf import (
     Potentials,
     divergence,
     log_partition,
-    mutual_divergence,
     negative_log_likelihood,
     numba_backend,
     path_loss,
@@ -185,66 +184,6 @@ def test_no_divergence_from_itself(engine: Engine) -> None:
     assert float(value) == pytest.approx(0.0, abs=1e-12)
     for name in SCORES:
         assert not np.asarray(getattr(gradients, name)).any()
-
-
-def twins(problem: Problem, other: Potentials) -> Lattice:
-    """The problem's sequences, and the same once more with other emissions."""
-    own = problem.potentials
-    return problem.free(
-        own._replace(
-            emissions=np.concatenate([own.emissions, other.emissions]),
-            lengths=np.tile(LENGTHS, 2),
-        )
-    )
-
-
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("seed", range(5))
-def test_mutual_divergence_is_what_each_has_to_learn_from_the_other(
-    seed: int, masked: bool, engine: Engine
-) -> None:
-    problem = Problem(seed, unknown=0.6)
-    rng = np.random.default_rng(seed + 1000)
-    other = random_potentials(rng, LENGTHS, n_tags=4, scales=(2.0,))
-    both = twins(problem, other)
-    first = problem.free(problem.potentials)
-    second = problem.free(problem.potentials._replace(emissions=other.emissions))
-    if masked:
-        both = both.restrict(np.tile(problem.annotation, (2, 1)))
-        first = first.restrict(problem.annotation)
-        second = second.restrict(problem.annotation)
-    value, gradients = mutual_divergence(engine.prepare(both), engine.backend)
-    forth, d_first = divergence(first, second)
-    back, d_second = divergence(second, first)
-    assert float(value) == pytest.approx(float(forth + back), abs=1e-9)
-    assert float(value) > 0.1
-    emissions = np.concatenate([d_first.emissions, d_second.emissions])
-    np.testing.assert_allclose(gradients, emissions, atol=1e-9)
-    for name in SCORES[1:]:
-        sums = getattr(d_first, name) + getattr(d_second, name)
-        np.testing.assert_allclose(sums, 0.0, atol=1e-9)
-
-
-def test_twins_do_not_differ(engine: Engine) -> None:
-    problem = Problem(seed=3, unknown=0.0)
-    lattice = engine.prepare(twins(problem, problem.potentials))
-    value, gradients = mutual_divergence(lattice, engine.backend)
-    assert float(value) == 0.0
-    assert not np.asarray(gradients).any()
-
-
-@pytest.mark.parametrize("lengths", [[2, 1, 1, 2], [2, 2, 2], [6]], ids=str)
-def test_mutual_divergence_needs_each_sequence_twice(lengths) -> None:
-    scores = random_potentials(np.random.default_rng(0), lengths, n_tags=2)
-    with pytest.raises(ValueError, match="sequences that are not the same"):
-        mutual_divergence(Lattice.build(scores))
-
-
-def test_mutual_divergence_needs_a_path_in_each_lattice() -> None:
-    scores = random_potentials(np.random.default_rng(0), [1, 1], n_tags=2)
-    allowed = np.array([[True, True], [False, False]])
-    with pytest.raises(ValueError, match="sequence 1 of the batch"):
-        mutual_divergence(Lattice.build(scores, allowed=allowed))
 
 
 def test_likelihood_is_a_difference_of_partition_functions(engine: Engine) -> None:
