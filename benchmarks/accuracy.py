@@ -17,7 +17,7 @@ import typer
 
 from .comparison import Setup, compare
 from .options import TakeOver
-from .training import BUDGETS, CORPORA, WORK, config_path, convert
+from .training import BUDGETS, CORPORA, WORK, budget_of, config_path, convert
 
 
 def main(
@@ -31,7 +31,9 @@ def main(
     folder = work / corpus
     convert(corpus, folder)
     setups = {
-        model: Setup(config_path(model), BUDGETS[model][corpus], {}, folder / model)
+        model: Setup(
+            config_path(model), budget_of(corpus, BUDGETS[model]), {}, folder / model
+        )
         for model in models.split(",")
     }
     compare("accuracy", f"accuracy-{corpus}", folder, setups, seeds, take_over)

@@ -28,6 +28,7 @@ from .training import (
     ROOT,
     WORK,
     Budget,
+    budget_of,
     config_path,
     convert,
     spacy,
@@ -36,21 +37,12 @@ from .training import (
 MODELS = ("crf_ner", "ner")
 # With vectors both models are at their best sooner than without, …
 VECTOR_BUDGETS = {
-    "crf_ner": {
-        **BUDGETS["crf_ner"],
-        "ncbi-disease": Budget(2800, 200),
-        "ncbi-documents": Budget(2800, 200),
-    },
-    "ner": {
-        **BUDGETS["ner"],
-        "ncbi-disease": Budget(4000, 200),
-        "ncbi-documents": Budget(4000, 200),
-    },
+    "crf_ner": {**BUDGETS["crf_ner"], "ncbi-disease": Budget(2800, 200)},
+    "ner": {**BUDGETS["ner"], "ncbi-disease": Budget(4000, 200)},
 }
 # … and an encoder is slow on the CPU.
 TRANSFORMER_BUDGETS = {
     "ncbi-disease": Budget(600, 100),
-    "ncbi-documents": Budget(600, 100),
     "wnut17": Budget(400, 100),
     "astronomy": Budget(300, 50),
 }
@@ -106,12 +98,13 @@ def with_vectors(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
         config = "ner"
         settings["components.tok2vec.model.embed.include_static_vectors"] = "true"
     out = folder / f"{model}-{Knowledge.vectors.value}"
-    return Setup(config_path(config), VECTOR_BUDGETS[model][corpus], settings, out)
+    budget = budget_of(corpus, VECTOR_BUDGETS[model])
+    return Setup(config_path(config), budget, settings, out)
 
 
 def with_transformer(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
     """RETURNS (Setup): A training on an encoder."""
-    budget = TRANSFORMER_BUDGETS[corpus]
+    budget = budget_of(corpus, TRANSFORMER_BUDGETS)
     settings = {
         **TRANSFORMER_SETTINGS,
         "training.optimizer.learn_rate.total_steps": budget.steps,

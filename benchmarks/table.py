@@ -7,7 +7,7 @@ from typing import Any
 
 import srsly
 
-from .training import CORPORA, RESULTS, SENTENCES
+from .training import CORPORA, REGROUPED, RESULTS
 
 NAMES = {
     "ncbi-disease": "NCBI-disease",
@@ -35,7 +35,7 @@ def main() -> None:
 
 def print_accuracy() -> None:
     """Print accuracy without pretrained knowledge."""
-    corpora = [corpus for corpus in CORPORA if corpus not in SENTENCES]
+    corpora = [corpus for corpus in CORPORA if corpus not in REGROUPED]
     print_scores({NAMES[corpus]: f"accuracy-{corpus}" for corpus in corpora})
 
 

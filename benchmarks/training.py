@@ -35,9 +35,18 @@ CORPORA = {
         for part in ("train", "dev", "test")
     ],
 }
-# The same sentences, which stand in the order of their abstracts, with a context.
-CORPORA["ncbi-documents"] = CORPORA["ncbi-disease"]
-SENTENCES = {"ncbi-documents": 8}
+
+
+class Regrouped(NamedTuple):
+    """The sentences of another corpus, several to a document."""
+
+    corpus: str
+    n_sents: int
+
+
+# In the order of their abstracts, and so with a context.
+REGROUPED = {"ncbi-documents": Regrouped("ncbi-disease", n_sents=8)}
+CORPORA |= {name: CORPORA[source.corpus] for name, source in REGROUPED.items()}
 PARTS = ("train", "dev", "test")
 
 
@@ -55,15 +64,20 @@ BUDGETS = {
         "ncbi-disease": Budget(4000, 200),
         "wnut17": Budget(4000, 200),
         "astronomy": Budget(400, 50),
-        "ncbi-documents": Budget(4000, 200),
     },
     "ner": {
         "ncbi-disease": Budget(6000, 200),
         "wnut17": Budget(6000, 200),
         "astronomy": Budget(1100, 50),
-        "ncbi-documents": Budget(6000, 200),
     },
 }
+
+
+def budget_of(corpus: str, budgets: dict[str, Budget]) -> Budget:
+    """RETURNS (Budget): The budget of a corpus, which is the same for the same
+    sentences.
+    """
+    return budgets[REGROUPED[corpus].corpus if corpus in REGROUPED else corpus]
 
 
 def convert(corpus: str, folder: Path) -> None:
@@ -73,7 +87,7 @@ def convert(corpus: str, folder: Path) -> None:
         if not target.exists():
             if not source.exists():
                 raise SystemExit(f"The corpus {corpus} is not there: {source}")
-            n_sents = SENTENCES.get(corpus, 1)
+            n_sents = REGROUPED[corpus].n_sents if corpus in REGROUPED else 1
             spacy("crf", "convert", source, target, "--n-sents", n_sents)
 
 
