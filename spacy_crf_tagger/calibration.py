@@ -90,17 +90,23 @@ def find_component(nlp: Language, name: str) -> CRFPipe:
 
 
 def annotate(
-    nlp: Language, examples: Iterable[Example], disable: Sequence[str] = ()
+    nlp: Language,
+    examples: Iterable[Example],
+    disable: Sequence[str] = (),
+    progress: Callable[[Iterable[Doc]], Iterable[Doc]] = iter,
 ) -> List[Example]:
     """Let a pipeline analyse copies of the predicted documents of examples.
 
     nlp (Language): The pipeline.
     examples (Iterable[Example]): The examples, which do not change.
     disable (Sequence[str]): The names of components to leave out.
+    progress (Callable[[Iterable[Doc]], Iterable[Doc]]): Passes the documents on one by
+        one, such as a progress bar.
     RETURNS (List[Example]): Examples of the analysed documents.
     """
     examples = list(examples)
-    docs = nlp.pipe([example.x.copy() for example in examples], disable=disable)
+    copies = [example.x.copy() for example in examples]
+    docs = progress(nlp.pipe(copies, disable=disable))
     return [
         Example(doc, example.y) for doc, example in zip(docs, examples, strict=True)
     ]

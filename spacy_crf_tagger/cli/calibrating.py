@@ -1,11 +1,13 @@
 """Calibrate a pipeline, and tell the user what has changed."""
 
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Dict, List, Optional
 
 from spacy.language import Language
 from spacy.training import Corpus, Example
+from tqdm import tqdm
 from wasabi import msg
 
 from ..base import CRFPipe
@@ -17,7 +19,7 @@ from ..calibration import (
     fit_temperature,
 )
 from ..reliability import Bin, Reliability, entity_reliability
-from .loading import load_pipeline, save_pipeline
+from .loading import check_output, load_pipeline, save_pipeline
 from .plots import check_plot, plot_reliability
 
 _NO_VALUE = "–"
@@ -34,19 +36,22 @@ def calibrate(
     component (str): The name of the component.
     plot (Optional[Path]): Where to draw a reliability diagram.
     """
+    check_output(output, dev)
     if plot is not None:
-        _check_plot(plot)
+        _check_plot(plot, [dev])
     nlp = load_pipeline(model)
     examples = _read(dev, nlp)
+    msg.info(f"Calibrating {component} of {model} on {len(examples)} documents")
     try:
         pipe = find_component(nlp, component)
         before = pipe.settings.temperature
-        measured_before = _measure(nlp, examples, pipe)
+        measured_before = _measure(nlp, examples, pipe, "Measuring before")
+        msg.info("Fitting the temperature")
         after = fit_temperature(nlp, examples, component)
     except ValueError as error:
         msg.fail(f"Can't calibrate {model}", error, exits=1)
     pipe.cfg["temperature"] = after
-    measured_after = _measure(nlp, examples, pipe)
+    measured_after = _measure(nlp, examples, pipe, "Measuring after")
     _report(measured_before, measured_after)
     _summarise([before, after], [measured_before, measured_after])
     if not 1.001 * LOWEST < after < HIGHEST / 1.001:
@@ -65,8 +70,14 @@ def calibrate(
         _plot({"before": measured_before, "after": measured_after}, plot)
 
 
-def _measure(nlp: Language, examples: List[Example], pipe: CRFPipe) -> Reliability:
-    return entity_reliability(annotate(nlp, examples), pipe.settings.spans_key)
+def _measure(
+    nlp: Language, examples: List[Example], pipe: CRFPipe, doing: str
+) -> Reliability:
+    msg.info(f"{doing}: analysing {len(examples)} documents")
+    # On a terminal only.
+    bar = partial(tqdm, total=len(examples), unit="doc", disable=None, leave=False)
+    annotated = annotate(nlp, examples, progress=bar)
+    return entity_reliability(annotated, pipe.settings.spans_key)
 
 
 def _report(before: Reliability, after: Reliability) -> None:
@@ -124,10 +135,10 @@ def _read(path: Path, nlp: Language) -> List[Example]:
         msg.fail(f"Can't read documents from {path}", error, exits=1)
 
 
-def _check_plot(path: Path) -> None:
+def _check_plot(path: Path, inputs: List[Path]) -> None:
     try:
-        check_plot(path)
-    except (ImportError, ValueError) as error:
+        check_plot(path, inputs)
+    except (ImportError, ValueError, OSError) as error:
         msg.fail("Can't draw the plot", error, exits=1)
 
 

@@ -1,27 +1,31 @@
 """`spacy crf compare`: the scores of several evaluations side by side."""
 
 from pathlib import Path
-from typing import Annotated, Any, Dict, List, NamedTuple, Optional
+from typing import Annotated, Any, Dict, List, NamedTuple, Optional, cast
 
 import srsly
 import typer
 from wasabi import msg
 
+from .saving import check_file, replacing_file
+
 _NO_VALUE = "–"
+_CANT_WRITE = "Can't write the output file"
 
 
 class Scores(NamedTuple):
-    """The scores of one evaluation, as fractions.
+    """The scores of one evaluation, as fractions. Those that nothing can be said about,
+    because the documents have no annotated entities, are None (null in JSON).
 
     precision (Optional[float]): Overall precision.
     recall (Optional[float]): Overall recall.
-    f (float): Overall F.
+    f (Optional[float]): Overall F.
     f_by_label (Dict[str, Optional[float]]): F of each label.
     """
 
     precision: Optional[float]
     recall: Optional[float]
-    f: float
+    f: Optional[float]
     f_by_label: Dict[str, Optional[float]]
 
 
@@ -64,8 +68,17 @@ def compare_cli(
     """
     if len(metrics) < 2:
         msg.fail("Give two files or more to compare", exits=1)
+    if output is not None:
+        _check_output(output, metrics)
     columns = _column_names(metrics, names)
-    rows = compare([_read_scores(path) for path in metrics])
+    scores = [_read_scores(path) for path in metrics]
+    for path, of_path in zip(metrics, scores, strict=True):
+        if of_path.f is None:
+            msg.warn(
+                f"The score ents_f in {path} is null",
+                "The documents that it was measured on have no annotated entities.",
+            )
+    rows = compare(scores)
     msg.table(
         [(row.name, *_mark(row, "{} *", "{}  ")) for row in rows],
         header=("", *(f"{column}  " for column in columns)),
@@ -85,11 +98,17 @@ def parse_scores(data: Any) -> Scores:
     RETURNS (Scores): The scores.
     RAISES (ValueError): If there are none.
     """
-    if not isinstance(data, dict) or not isinstance(data.get("ents_f"), (int, float)):
+    if not isinstance(data, dict) or "ents_f" not in data:
         raise ValueError('no score "ents_f" of entities')
-    by_label = data.get("ents_per_type") or {}
-    f_by_label = {label: scores.get("f") for label, scores in by_label.items()}
-    return Scores(data.get("ents_p"), data.get("ents_r"), data["ents_f"], f_by_label)
+    by_label = {} if data.get("ents_per_type") is None else data["ents_per_type"]
+    if not isinstance(by_label, dict):
+        raise ValueError('the value of "ents_per_type" is not one of scores by label')
+    return Scores(
+        _get_score(data, "ents_p"),
+        _get_score(data, "ents_r"),
+        _get_score(data, "ents_f"),
+        {label: _get_score(scores, "f") for label, scores in by_label.items()},
+    )
 
 
 def compare(scores: List[Scores]) -> List[Row]:
@@ -125,6 +144,16 @@ def to_markdown(rows: List[Row], columns: List[str]) -> str:
     ]
     escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in escaped)
+
+
+def _get_score(scores: Any, name: str) -> Optional[float]:
+    value = scores.get(name) if isinstance(scores, dict) else scores
+    # Not isinstance: true is no score.
+    if value is None or (type(value) in (int, float) and 0 <= value <= 1):
+        return cast(Optional[float], value)
+    raise ValueError(
+        f'the score "{name}" is not a number from 0 to 1 or null: {value!r}'
+    )
 
 
 def _make_row(
@@ -163,9 +192,16 @@ def _read_scores(path: Path) -> Scores:
         msg.fail(f"Can't read scores from {path}", error, exits=1)
 
 
+def _check_output(path: Path, metrics: List[Path]) -> None:
+    try:
+        check_file(path, metrics)
+    except OSError as error:
+        msg.fail(_CANT_WRITE, error, exits=1)
+
+
 def _write(text: str, path: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf8")
+        with replacing_file(path) as temporary:
+            temporary.write_text(text, encoding="utf8")
     except OSError as error:
-        msg.fail("Can't write the output file", error, exits=1)
+        msg.fail(_CANT_WRITE, error, exits=1)

@@ -21,7 +21,7 @@ from spacy.vocab import Vocab
 from tqdm import tqdm
 from wasabi import msg
 
-from .loading import blank_pipeline, save_pipeline
+from .loading import blank_pipeline, check_output, save_pipeline
 from .reading import decode, numbered_lines
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def distill(
     lang (str): The language of the pipeline.
     batch_size (int): How many words are encoded at a time.
     """
+    inputs = [encoder, *docs] if word_list is None else [encoder, *docs, word_list]
+    check_output(output, *inputs)
     nlp = blank_pipeline(lang)
     words = _collect_words(docs, word_list)
     tokenizer, model = _load_encoder(encoder)

@@ -4,11 +4,13 @@ import importlib
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Union
 
 import spacy
 from spacy.language import Language
 from wasabi import msg
+
+from .saving import check_pipeline, replacing_pipeline
 
 
 def blank_pipeline(lang: str) -> Language:
@@ -59,15 +61,29 @@ def load_package(name: str, path: Path) -> Language:
     return nlp
 
 
+def check_output(path: Path, *inputs: Union[str, Path]) -> None:
+    """Check that a pipeline can be saved, or end the command with an error before it
+    takes work to get there.
+
+    path (Path): The directory to write it to.
+    *inputs (Union[str, Path]): What is read, and must not be overwritten.
+    """
+    try:
+        check_pipeline(path, [Path(source) for source in inputs])
+    except OSError as error:
+        msg.fail("Can't write the pipeline", error, exits=1)
+
+
 def save_pipeline(nlp: Language, path: Path) -> None:
-    """Save a pipeline, or end the command with an error.
+    """Save a pipeline, or end the command with an error. A pipeline that is there is
+    replaced once the new one is complete, and stays if anything goes wrong.
 
     nlp (Language): The pipeline.
     path (Path): The directory to write it to.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        nlp.to_disk(path)
+        with replacing_pipeline(path) as temporary:
+            nlp.to_disk(temporary)
     except OSError as error:
         msg.fail("Can't write the pipeline", error, exits=1)
     msg.good(f"Saved pipeline to {path}")

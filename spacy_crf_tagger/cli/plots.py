@@ -2,20 +2,23 @@
 
 from itertools import cycle
 from pathlib import Path
-from typing import Mapping, Union
+from typing import Iterable, Mapping, Union
 
 from ..reliability import Reliability
+from .saving import check_file, replacing_file
 
 FORMATS = (".png", ".svg")
 _INSTALL = 'Plots need Matplotlib: pip install "spacy-crf-tagger[plots]"'
 
 
-def check_plot(path: Path) -> None:
+def check_plot(path: Path, inputs: Iterable[Path] = ()) -> None:
     """Check that a plot can be drawn, before it takes work to get there.
 
     path (Path): The file to write.
+    inputs (Iterable[Path]): What is read, and must not be overwritten.
     RAISES (ImportError): If Matplotlib is not installed.
     RAISES (ValueError): If the ending of the file is not that of a format.
+    RAISES (OSError): If the file cannot be written, or is one of the inputs.
     """
     try:
         import matplotlib  # noqa: F401
@@ -23,6 +26,7 @@ def check_plot(path: Path) -> None:
         raise ImportError(_INSTALL) from error
     if path.suffix.lower() not in FORMATS:
         raise ValueError(f"{path.name} must end in {' or '.join(FORMATS)}.")
+    check_file(path, inputs)
 
 
 def plot_reliability(
@@ -36,6 +40,7 @@ def plot_reliability(
     path (Union[str, Path]): The file to write, a PNG or SVG.
     RAISES (ImportError): If Matplotlib is not installed.
     RAISES (ValueError): If the ending of the file is not that of a format.
+    RAISES (OSError): If the file cannot be written.
     """
     path = Path(path)
     check_plot(path)
@@ -63,8 +68,7 @@ def plot_reliability(
             clip_on=False,
         )
     axes.legend(loc="upper left")
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The same numbers give the same file.
-    with rc_context({"svg.hashsalt": "reliability"}):
+    with rc_context({"svg.hashsalt": "reliability"}), replacing_file(path) as temporary:
         metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
-        figure.savefig(path, dpi=150, metadata=metadata)
+        figure.savefig(temporary, dpi=150, metadata=metadata)

@@ -1,8 +1,8 @@
 """Write files and folders whole: what was there stays until the new one is complete.
 
 Everything is written beside its place and then swapped in, so that neither an error nor
-a full disk, Ctrl-C or the end of the process leaves half a file. A process that is killed
-leaves what it has written so far under a hidden name that ends in `.tmp`.
+a full disk, Ctrl-C or the end of the process leaves half a file. A process that is
+killed leaves what it has written so far under a hidden name with `.tmp` in it.
 """
 
 import ctypes
@@ -67,24 +67,20 @@ def replacing_pipeline(path: Union[str, Path]) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # A mounted folder has to stay where it is; it is empty, as was checked.
     is_mount = os.path.ismount(path)
-    temporary = (path / "new" if is_mount else path).with_name(_hidden_name(path))
-    if is_mount:
-        temporary = path / temporary.name
+    temporary = (path if is_mount else path.parent) / _hidden_name(path)
     try:
         temporary.mkdir()
         yield temporary
-        if path.exists():
-            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-            _keep_others(path, temporary)
-        for folder, _, names in os.walk(temporary):
-            for name in names:
-                _sync(Path(folder) / name)
-            _sync(Path(folder))
+        _sync_all(temporary)
         if is_mount:
             for entry in sorted(temporary.iterdir()):
                 os.replace(entry, path / entry.name)
+        elif path.exists():
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+            _keep_others(path, temporary)
+            _exchange(temporary, path)
         else:
-            _swap_in(temporary, path)
+            os.rename(temporary, path)
         _sync(path.parent)
     finally:
         # The old folder, if it has been exchanged for the new one.
@@ -120,7 +116,8 @@ def check_pipeline(path: Path, inputs: Iterable[Path] = ()) -> None:
         return
     if not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "This is no folder", str(path))
-    names = os.listdir(path)
+    # A new disk has the latter, and a killed process may have left hidden files.
+    names = [n for n in os.listdir(path) if n[0] != "." and n != "lost+found"]
     if names and not all((path / name).is_file() for name in _PIPELINE_FILES):
         raise FileExistsError(
             errno.ENOTEMPTY,
@@ -168,7 +165,7 @@ def _is_device(path: Path) -> bool:
 
 
 def _hidden_name(path: Path) -> str:
-    """spaCy's corpora pass over files whose names start with a dot."""
+    # Those of spaCy that read folders pass over such files.
     return f".{path.name}.{secrets.token_hex(4)}.tmp"
 
 
@@ -189,34 +186,39 @@ def _link(source: Path, target: Path) -> None:
         shutil.copy2(source, target, follow_symlinks=False)
 
 
-def _swap_in(new: Path, path: Path) -> None:
-    """Put a folder into the place of another, which takes its place."""
-    if not path.exists():
-        os.rename(new, path)
-    elif not _exchange(new, path):
-        aside = path.with_name(_hidden_name(path))
-        os.rename(path, aside)
-        try:
-            os.rename(new, path)
-        except BaseException:
-            os.rename(aside, path)
-            raise
-        os.rename(aside, new)
-
-
-def _exchange(first: Path, second: Path) -> bool:
-    """Exchange two paths in one step, so that there is no moment without either.
-
-    RETURNS (bool): Whether the system could.
+def _exchange(first: Path, second: Path) -> None:
+    """Exchange two folders: in one step where the system can, so that there is no
+    moment without either, or else by way of a third place.
     """
+    if _exchange_at_once(first, second):
+        return
+    aside = second.with_name(_hidden_name(second))
+    os.rename(second, aside)
+    try:
+        os.rename(first, second)
+    except BaseException:
+        os.rename(aside, second)
+        raise
+    os.rename(aside, first)
+
+
+def _exchange_at_once(first: Path, second: Path) -> bool:
+    """RETURNS (bool): Whether the system could exchange two paths in one step."""
     if not sys.platform.startswith("linux"):
         return False
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
     if rename is None:
         return False
     paths = os.fsencode(first), os.fsencode(second)
     code = rename(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE)
     return bool(code == 0)
+
+
+def _sync_all(path: Path) -> None:
+    for folder, _, names in os.walk(path):
+        for name in names:
+            _sync(Path(folder) / name)
+        _sync(Path(folder))
 
 
 def _sync(path: Path) -> None:

@@ -45,7 +45,8 @@ def test_pipeline_is_calibrated(crf, folder, tmp_path):
     size = sum(len(doc.ents) for doc in before.pipe(eg.text for eg in examples))
     assert f"Entities {size} {size}" in text
     header = "Bin Before: n Score Correct After: n Score Correct"
-    assert text.startswith(header)
+    assert f"Calibrating crf_ner of {model} on {len(examples)} documents" in text
+    assert header in text
     for part in ("10 ", f"Saved pipeline to {output}"):
         assert part in text
     assert [entities(doc) for doc in before.pipe(TEXTS)] == [
@@ -147,6 +148,24 @@ def test_output_that_cannot_be_written(crf, folder, tmp_path):
     exit_code, text = crf("calibrate", folder / "model", folder / "dev.spacy", output)
     assert exit_code == 1
     assert "Can't write the pipeline" in text
+
+
+def test_output_that_is_an_input_is_refused(crf, folder, tmp_path):
+    dev = tmp_path / "dev.svg"
+    dev.write_bytes((folder / "dev.spacy").read_bytes())
+    for options in ((dev,), (tmp_path / "new", "--plot", dev)):
+        exit_code, text = crf("calibrate", folder / "model", dev, *options)
+        assert exit_code == 1
+        assert "also an input" in text or "no folder" in text
+    assert dev.read_bytes() == (folder / "dev.spacy").read_bytes()
+
+
+def test_folder_with_something_else_is_kept(crf, folder, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    exit_code, text = crf("calibrate", folder / "model", folder / "dev.spacy", tmp_path)
+    assert exit_code == 1
+    assert "something else than a pipeline" in text
+    assert (tmp_path / "thesis.txt").exists()
 
 
 @pytest.mark.parametrize("is_installed", [True, False])

@@ -84,12 +84,44 @@ def test_what_spacy_evaluate_writes(crf, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["{}", '{"ents_f": null}', "[]", "{", '{"ner": {"ents_f": 0.5}}']
+    "content",
+    [
+        "{}",
+        "[]",
+        "{",
+        '{"ner": {"ents_f": 0.5}}',
+        '{"ents_f": "0.5"}',
+        '{"ents_f": true}',
+        '{"ents_f": NaN}',
+        '{"ents_f": 50.0}',
+        '{"ents_f": 0.5, "ents_p": []}',
+        '{"ents_f": 0.5, "ents_per_type": []}',
+        '{"ents_f": 0.5, "ents_per_type": {"LOC": {"f": "?"}}}',
+    ],
 )
 def test_files_without_scores(crf, write, content):
     exit_code, text = crf("compare", write(A, "a.json"), write(content, "bad.json"))
     assert exit_code == 1
     assert "bad.json" in text
+
+
+def test_scores_of_documents_without_entities_are_null(crf, write):
+    null = '{"ents_p": null, "ents_r": null, "ents_f": null, "ents_per_type": null}'
+    exit_code, text = crf("compare", write(A, "a.json"), write(null, "b.json"))
+    assert exit_code == 0
+    assert "b.json is null" in text
+    assert "no annotated entities" in text
+    assert "a.json is null" not in text
+    assert "–" in text
+
+
+def test_output_that_is_an_input_is_refused(crf, write):
+    files = [write(A, "a.json"), write(B, "b.json")]
+    before = files[1].read_text()
+    exit_code, text = crf("compare", *files, "--output", files[1])
+    assert exit_code == 1
+    assert "also an input" in text
+    assert files[1].read_text() == before
 
 
 def test_a_missing_file(crf, write, tmp_path):

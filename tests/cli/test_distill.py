@@ -359,3 +359,11 @@ def test_output_that_cannot_be_written(crf, encoder, write_words, tmp_path):
     exit_code, text = crf("distill", encoder, output, "--words", write_words(WORDS))
     assert exit_code == 1
     assert "Can't write the pipeline" in text
+
+
+def test_encoder_is_not_overwritten(crf, encoder, write_words):
+    before = sorted(path.name for path in encoder.iterdir())
+    exit_code, text = crf("distill", encoder, encoder, "--words", write_words(WORDS))
+    assert exit_code == 1
+    assert "also an input" in text
+    assert sorted(path.name for path in encoder.iterdir()) == before
