@@ -1,6 +1,6 @@
 """The registered Thinc architecture: any tok2vec, then the torch network."""
 
-import math
+from dataclasses import replace
 from typing import Any, Callable, Dict, List, Optional, Tuple, cast
 
 import numpy as np
@@ -11,12 +11,20 @@ from thinc.util import torch2xp, xp2torch
 from torch import Tensor
 
 from .crf.lattice import Array, Lengths, Potentials
+from .isolation import making_tensors
 from .network import NetworkConfig
 from .network.tagger import Scores
+from .options import RATE, SIZE, Number, check_numbers, naming_option_of
 from .shim import TaggerShim
 
 CRFModel = Model[List[Doc], Potentials]
 OUTPUTS = ("crf", "softmax")
+_RULES = {
+    "learn_rate_scale": Number(low=0.0),
+    "crf_learn_rate_scale": Number(low=0.0),
+    "dropout": replace(RATE, or_null=True),
+    "nO": replace(SIZE, or_null=True),
+}
 
 
 def build_bilstm_attention_crf(
@@ -64,26 +72,13 @@ def build_bilstm_attention_crf(
     overlap (int): Tokens at each end of a window that serve as context only.
     nO (Optional[int]): Number of tags; set by the component if None.
     RETURNS (Model[List[Doc], Potentials]): The model.
-    RAISES (ValueError): If settings are out of range or do not fit each other.
+    RAISES (ValueError): If settings are of another type or out of range, or do not fit
+        each other.
     """
-    if output not in OUTPUTS:
-        raise ValueError(
-            f"BiLSTMAttentionCRF: output must be one of {OUTPUTS}, not {output!r}."
-        )
-    if dropout is not None and not 0.0 <= dropout < 1.0:
-        raise ValueError(
-            f"BiLSTMAttentionCRF: dropout must be in [0, 1) or null, not {dropout}."
-        )
     scales = {
         "learn_rate_scale": learn_rate_scale,
         "crf_learn_rate_scale": crf_learn_rate_scale,
     }
-    for name, scale in scales.items():
-        if not 0.0 <= scale < math.inf:
-            raise ValueError(
-                f"BiLSTMAttentionCRF: {name} must be 0 or a positive number, "
-                f"not {scale}."
-            )
     settings = {
         "hidden_width": hidden_width,
         "depth": depth,
@@ -94,7 +89,11 @@ def build_bilstm_attention_crf(
         "window": window,
         "overlap": overlap,
     }
-    _check_settings(settings)
+    with naming_option_of("BiLSTMAttentionCRF"):
+        if output not in OUTPUTS:
+            raise ValueError(f"output must be one of {OUTPUTS}, not {output!r}.")
+        check_numbers({**scales, "dropout": dropout, "nO": nO}, _RULES)
+        _check_settings(settings)
     tagger: Model[List[Floats2d], Potentials] = Model(
         "crf_tagger",
         _forward_tagger,
@@ -106,6 +105,8 @@ def build_bilstm_attention_crf(
             "fixed_dropout": dropout,
             # `set_dropout_rate` writes to every node that has this attribute.
             "dropout_rate": 0.0,
+            # What is scored, once there are weights; the component knows.
+            "tags": None,
         },
     )
     return Model(
@@ -170,7 +171,8 @@ def _forward_tagger(
     flat = ops.flatten(vectors, dtype="float32")
     if not vectors:
         flat = ops.alloc2f(0, model.get_dim("nI"))
-    tensor = xp2torch(flat, requires_grad=is_train, device=shim.device)
+    with making_tensors():
+        tensor = xp2torch(flat, requires_grad=is_train, device=shim.device)
     if not is_train:
         scores = shim.predict(tensor, lengths)
         return _potentials(scores, lengths), _no_backprop
@@ -180,9 +182,9 @@ def _forward_tagger(
     scores, backprop_scores = shim.begin_update(tensor, lengths, dropout)
 
     def backprop(gradients: Potentials) -> List[Floats2d]:
-        d_vectors = backprop_scores(
-            [_to_torch(gradient, shim) for gradient in gradients[:-1]]
-        )
+        with making_tensors():
+            by_score = [_to_torch(gradient, shim) for gradient in gradients[:-1]]
+        d_vectors = backprop_scores(by_score)
         d_flat = (
             ops.alloc2f(*flat.shape)
             if d_vectors is None

@@ -18,9 +18,11 @@ from typing import (
     cast,
 )
 
+import numpy as np
 from spacy.errors import Errors
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
+from spacy.util import minibatch
 from spacy.vocab import Vocab
 from thinc.api import Model
 
@@ -32,6 +34,8 @@ from .settings import Settings
 _MAX_TOKENS = 2**16
 # Tags and analyses that are held at once, of all tokens together.
 _MAX_CELLS = 2**23
+# Labels or tags that a message shows.
+_MOST_NAMES = 20
 
 Self = TypeVar("Self", bound="CRFPipe")
 
@@ -72,7 +76,7 @@ class CRFPipe(TrainablePipe):  # type: ignore[misc]
         self.scorer = scorer
         self._rehearsal_model: Optional[Model[List[Doc], Potentials]] = None
         self.cfg: Dict[str, Any] = {}
-        with self._naming_errors("", TypeError):
+        with self._working("", TypeError):
             checked = Settings(**settings)
             checked.validate()
         cfg = checked.to_cfg()
@@ -95,7 +99,7 @@ class CRFPipe(TrainablePipe):  # type: ignore[misc]
 
         RAISES (ValueError): If one is not allowed.
         """
-        with self._naming_errors():
+        with self._working():
             return Settings.from_cfg(self.cfg)
 
     @property
@@ -123,6 +127,7 @@ class CRFPipe(TrainablePipe):  # type: ignore[misc]
         extended = TagScheme([*self.labels, label], self.settings.scheme)
         if self._is_initialized:
             self.set_output(extended.n_tags)
+            self._tags = extended.tags
         self.cfg["labels"].append(label)
         self.vocab.strings.add(label)
         return 1
@@ -167,18 +172,57 @@ class CRFPipe(TrainablePipe):  # type: ignore[misc]
         if "model" not in exclude:
             for node, name, _ in sizes:
                 node.set_dim(name, cast(int, None), force=True)
-        with self._naming_errors("cannot be loaded: ", LookupError, TypeError):
+            self._tags = None
+        with self._working("cannot be loaded: ", LookupError, TypeError):
             yield
-            TagScheme(self.cfg["labels"], Settings.from_cfg(self.cfg).scheme)
+            self._check_loaded()
         for node, name, size in sizes:
             if node.has_dim(name) is None:  # there was no model to load
                 node.set_dim(name, cast(int, size), force=True)
 
+    def _check_loaded(self) -> None:
+        """Check that labels and weights go together."""
+        labels = self.cfg["labels"]
+        if not isinstance(labels, list):
+            raise ValueError(f"its labels must be a list, not {labels!r}.")
+        scheme = TagScheme(labels, Settings.from_cfg(self.cfg).scheme)
+        if not self._is_initialized:
+            return
+        if self._tags is None:  # saved before version 0.2
+            n_tags = self._tagger.maybe_get_dim("nO")
+            if n_tags != scheme.n_tags:
+                raise ValueError(
+                    f"the model has {n_tags} tags, but the labels {labels} take "
+                    f"{scheme.n_tags}. Load labels and model from the same pipeline."
+                )
+            self._tags = scheme.tags
+        elif self._tags != scheme.tags:
+            raise ValueError(
+                f"the model has been trained for the tags {_shorten(self._tags)}, but "
+                f"the labels and the scheme in cfg stand for {_shorten(scheme.tags)}. "
+                "Load labels and model from the same pipeline, and do not edit them."
+            )
+
+    @property
+    def _tags(self) -> Optional[List[str]]:
+        """RETURNS (Optional[List[str]]): What the weights score, in their order. It is
+        saved with them; None if there are none, or if they are of an old version.
+        """
+        tags: Optional[List[str]] = self._tagger.attrs.get("tags")
+        return tags
+
+    @_tags.setter
+    def _tags(self, tags: Optional[List[str]]) -> None:
+        self._tagger.attrs["tags"] = tags
+
     @contextmanager
-    def _naming_errors(self, doing: str = "", *more: Type[Exception]) -> Iterator[None]:
-        """Say which component of the pipeline an error comes from."""
+    def _working(self, doing: str = "", *more: Type[Exception]) -> Iterator[None]:
+        """Say which component of the pipeline an error comes from, and compute whatever
+        NumPy has been told to raise: rounding to zero, for one, is no error here.
+        """
         try:
-            yield
+            with np.errstate(all="ignore"):
+                yield
         except Exception as error:
             prefix = f"Component '{self.name}': "
             named = str(error).startswith(prefix)  # by a property that was used here
@@ -206,7 +250,61 @@ class CRFPipe(TrainablePipe):  # type: ignore[misc]
             elif not self._is_initialized:
                 raise ValueError(Errors.E109.format(name=self.name))
             else:
-                yield group, self.model.predict(group)
+                with self._running_model():
+                    potentials = self.model.predict(group)
+                yield group, potentials
+
+    @contextmanager
+    def _running_model(self) -> Iterator[None]:
+        """Say so if a tok2vec of spaCy's fails for want of its vectors."""
+        try:
+            yield
+        except (IndexError, RuntimeError) as error:
+            width = self.vocab.vectors.shape[1]
+            for node in self.model.walk():
+                trained = node.maybe_get_dim("nM") if "nM" in node.dim_names else None
+                if node.name == "static_vectors" and trained not in (None, width):
+                    raise ValueError(
+                        f"its model has been trained with vectors that are {trained} "
+                        f"wide, but those of the vocab are {width} wide. Load the "
+                        "pipeline with the vectors that it was saved with."
+                    ) from error
+            raise
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Annotate a stream of documents. If a batch fails, its documents are tried one
+        by one, so that the error handler gets those alone that it is about.
+
+        stream (Iterable[Doc]): The documents.
+        batch_size (int): How many to take at a time.
+        YIELDS (Doc): The documents in their order, without those that failed.
+        """
+        handle_error = self.get_error_handler()
+        for docs in minibatch(stream, size=batch_size):
+            try:
+                self.set_annotations(docs, self.predict(docs))
+            except Exception as error:
+                if len(docs) == 1:
+                    handle_error(self.name, self, docs, error)
+                else:
+                    yield from self._annotate_one_by_one(docs)
+            else:
+                yield from docs
+
+    def _annotate_one_by_one(self, docs: List[Doc]) -> Iterator[Doc]:
+        handle_error = self.get_error_handler()
+        for doc in docs:
+            try:
+                self.set_annotations([doc], self.predict([doc]))
+            except Exception as error:
+                handle_error(self.name, self, [doc], error)
+            else:
+                yield doc
+
+    def __repr__(self) -> str:
+        """RETURNS (str): The class, name, scheme and labels."""
+        labels, scheme = _shorten(self.labels), self.cfg.get("scheme")
+        return f"{type(self).__name__}({self.name!r}, {scheme!r}, labels={labels})"
 
     @property
     def _is_initialized(self) -> bool:
@@ -219,3 +317,10 @@ class CRFPipe(TrainablePipe):  # type: ignore[misc]
     @property
     def _tagger(self) -> Model[Any, Any]:
         return self.model.layers[-1]
+
+
+def _shorten(names: Sequence[str]) -> str:
+    """RETURNS (str): The first names of a list; there may be thousands."""
+    shown = ", ".join(map(repr, names[:_MOST_NAMES]))
+    n_more = len(names) - _MOST_NAMES
+    return f"[{shown}, and {n_more} more]" if n_more > 0 else f"[{shown}]"

@@ -12,7 +12,7 @@ from spacy.util import check_lexeme_norms
 from thinc.api import Optimizer, set_dropout_rate
 
 from .crf import Potentials, TagScheme
-from .decoding import Prediction, predict_entities
+from .decoding import Prediction, naming_document, predict_entities
 from .gold import Annotation, read_annotation
 from .objective import annotation_loss, rehearsal_loss
 from .queries import LatticeQueries
@@ -43,6 +43,10 @@ class CRFEntityRecognizer(LatticeQueries):
         """
         validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
         check_lexeme_norms(self.vocab, "crf_ner")
+        if isinstance(labels, str):
+            raise ValueError(
+                f"Component '{self.name}': labels must be a list, not {labels!r}."
+            )
         if labels is not None:
             found: Iterable[str] = labels
         else:
@@ -67,7 +71,9 @@ class CRFEntityRecognizer(LatticeQueries):
         for node in (self.model, self._tagger):
             node.set_dim("nO", scheme.n_tags, force=True)
         self.cfg["temperature"] = 1.0  # that of earlier weights means nothing
-        self.model.initialize(X=[doc for doc in sample if len(doc)] or sample)
+        with self._working():
+            self.model.initialize(X=[doc for doc in sample if len(doc)] or sample)
+        self._tags = scheme.tags
 
     def predict(self, docs: Union[Doc, Iterable[Doc]]) -> List[Prediction]:
         """Find the best analysis of documents, without changing them.
@@ -79,15 +85,16 @@ class CRFEntityRecognizer(LatticeQueries):
         """
         settings = self.settings
         predictions: List[Prediction] = []
-        with self._naming_errors():
+        with self._working():
             for group, potentials in self.scored(docs):
                 if potentials is None:
                     nothing = Prediction([], np.zeros(0, dtype=np.float32))
                     predictions += [nothing] * len(group)
                 else:
-                    predictions += predict_entities(
-                        potentials, self.scheme, group, settings
-                    )
+                    with naming_document(group):
+                        predictions += predict_entities(
+                            potentials, self.scheme, group, settings
+                        )
         return predictions
 
     def set_annotations(
@@ -133,20 +140,22 @@ class CRFEntityRecognizer(LatticeQueries):
             return losses
         if not self._is_initialized:
             raise ValueError(Errors.E109.format(name=self.name))
-        with self._naming_errors():
+        with self._working():
             # Before the forward pass, since new labels make the model grow.
             annotation = self._annotation(examples)
             self._shim.wake()
             set_dropout_rate(self.model, drop)
             docs = [example.predicted for example in examples]
-            potentials, backprop = self.model.begin_update(docs)
-            loss, gradients = annotation_loss(
-                annotation, potentials, self.scheme, self.settings
-            )
-        # Listeners count on exactly one backprop a batch, annotated or not.
-        backprop(gradients)
-        if sgd:
-            self.finish_update(sgd)
+            with self._running_model():
+                potentials, backprop = self.model.begin_update(docs)
+            with naming_document(docs):
+                loss, gradients = annotation_loss(
+                    annotation, potentials, self.scheme, self.settings
+                )
+            # Listeners count on exactly one backprop a batch, annotated or not.
+            backprop(gradients)
+            if sgd:
+                self.finish_update(sgd)
         losses[self.name] += loss
         return losses
 
@@ -166,14 +175,15 @@ class CRFEntityRecognizer(LatticeQueries):
         """
         examples = list(examples)
         validate_examples(examples, "CRFEntityRecognizer.get_loss")
-        with self._naming_errors():
+        with self._working():
             annotation = self._read(examples)
             if annotation.new_labels:
                 raise ValueError(
                     f"the labels {annotation.new_labels} of the examples are not among "
                     "its labels. Add them with add_label first."
                 )
-            return annotation_loss(annotation, scores, self.scheme, self.settings)
+            with naming_document([example.predicted for example in examples]):
+                return annotation_loss(annotation, scores, self.scheme, self.settings)
 
     def rehearse(
         self,
@@ -201,14 +211,14 @@ class CRFEntityRecognizer(LatticeQueries):
         if self._rehearsal_model is None or not any(len(doc) for doc in docs):
             return losses
         losses.setdefault(self.name, 0.0)
-        taught = self._rehearsal_model.predict(docs)
         set_dropout_rate(self.model, drop)
-        with self._naming_errors():
+        with self._working():
+            taught = self._rehearsal_model.predict(docs)
             potentials, backprop = self.model.begin_update(docs)
             loss, gradients = rehearsal_loss(taught, potentials, self.scheme)
-        backprop(gradients)
-        if sgd:
-            self.finish_update(sgd)
+            backprop(gradients)
+            if sgd:
+                self.finish_update(sgd)
         losses[self.name] += loss
         return losses
 

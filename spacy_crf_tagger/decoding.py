@@ -1,5 +1,6 @@
 """From the network's scores to analyses of documents, given what is set already."""
 
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from .crf import Lattice, Potentials, TagScheme, viterbi
+from .crf.inference import ImpossibleSequenceError
 from .crf.lattice import Lengths, offsets_of, to_numpy
 from .crf.risk import largest_expected_f, minimum_risk
 from .crf.scheme import OUTSIDE, TaggedSpans
@@ -21,6 +23,7 @@ LabelledSpan = Tuple[int, int, int]
 
 # Spans that are less probable than this are no candidates for "mbr".
 LEAST_PROBABILITY = 1e-3
+_MOST_TEXT = 80  # characters of a document that an error message shows
 
 
 class Prediction(NamedTuple):
@@ -92,6 +95,24 @@ def prediction_lattice(
     if settings.temperature != 1.0:
         potentials = potentials.divided_by(settings.temperature)
     return Lattice.build(potentials, scheme.constraints, allowed)
+
+
+@contextmanager
+def naming_document(docs: Sequence[Doc]) -> Iterator[None]:
+    """Say which document it is that has no possible analysis.
+
+    docs (Sequence[Doc]): The documents of the lattices that are asked in the context.
+    """
+    try:
+        yield
+    except ImpossibleSequenceError as error:
+        text = docs[error.sequence].text
+        start = text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}…"
+        raise ValueError(
+            f"there is no way to tag document {error.sequence} of the batch, "
+            f"{start!r}: what is set or annotated there contradicts itself. Look at "
+            "token.ent_iob_ and token.ent_type_ of its tokens."
+        ) from error
 
 
 def group_by_tokens(docs: Sequence[Doc], max_tokens: int) -> Iterator[List[Doc]]:
@@ -189,5 +210,5 @@ def _wall_in_dormant(allowed: Mask, potentials: Potentials) -> None:
     """
     if len(allowed):
         dormant = to_numpy(potentials.emissions[0] == -np.inf)  # at every token alike
-        impossible = ~(allowed & ~dormant).any(axis=1)
-        allowed[impossible, OUTSIDE] = True
+        asleep = allowed.any(axis=1) & ~(allowed & ~dormant).any(axis=1)
+        allowed[asleep, OUTSIDE] = True

@@ -15,11 +15,18 @@ def entity_scores(doc: Doc, spans_key: str = "crf_ner") -> List[Optional[float]]
     RAISES (ValueError): If the document has no such group with scores.
     """
     group = doc.spans.get(spans_key)
-    if group is None or "scores" not in group.attrs:
+    if group is None:
         raise ValueError(
             f"The document has no span group {spans_key!r} with scores, only "
             f"{sorted(doc.spans)}. Let a crf_ner whose spans_key is {spans_key!r} "
             "annotate it first."
+        )
+    if "scores" not in group.attrs:
+        raise ValueError(
+            f"The span group {spans_key!r} of the document has no scores any more: "
+            "spaCy drops them in Doc.from_docs and Doc.to_json. Look them up before, "
+            "or let crf_ner annotate the new document. (Doc.copy, Doc.to_bytes and "
+            "DocBin keep them.)"
         )
     scores = {
         (span.start, span.end, span.label): float(score)

@@ -38,6 +38,9 @@ DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 DEFAULT_SETTINGS = Settings().to_cfg()
 # Calibration finds it, and stores it with the weights.
 del DEFAULT_SETTINGS["temperature"]
+# Were this a section, spaCy would merge it with the user's before anybody has looked at
+# that, and fail at keys that are no strings.
+DEFAULT_SETTINGS["label_weights"] = None
 
 
 @Language.factory(
@@ -53,8 +56,9 @@ del DEFAULT_SETTINGS["temperature"]
         "ents_p": 0.0,
         "ents_r": 0.0,
         "ents_per_type": None,
-        "ents_ece": 0.0,
-        "ents_brier": 0.0,
+        "ents_calib": 0.0,
+        "ents_ece": None,
+        "ents_brier": None,
     },
 )
 def make_crf_ner(
@@ -71,7 +75,7 @@ def make_crf_ner(
     entity_ratio_margin: float,
     entity_ratio_weight: float,
     incorrect_spans_key: Optional[str],
-    label_weights: Dict[str, float],
+    label_weights: Optional[Dict[str, float]],
     scorer: Optional[Callable[..., Any]],
 ) -> CRFEntityRecognizer:
     """Create a `crf_ner` component. What the settings mean is said at `Settings`.
@@ -91,8 +95,8 @@ def make_crf_ner(
     entity_ratio_weight (float): Weight of that cost.
     incorrect_spans_key (Optional[str]): Where `doc.spans` of the annotation holds spans
         that are no entities.
-    label_weights (Dict[str, float]): How many times its weight an analysis gets in
-        training for each token that it gets wrong, by label.
+    label_weights (Optional[Dict[str, float]]): How many times its weight an analysis
+        gets in training for each token that it gets wrong, by label.
     scorer (Optional[Callable]): The scoring method.
     RETURNS (CRFEntityRecognizer): The component.
     RAISES (ValueError): For a setting that is not allowed.
@@ -112,5 +116,5 @@ def make_crf_ner(
         entity_ratio_margin=entity_ratio_margin,
         entity_ratio_weight=entity_ratio_weight,
         incorrect_spans_key=incorrect_spans_key,
-        label_weights=label_weights,
+        label_weights=label_weights or {},
     )

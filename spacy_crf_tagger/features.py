@@ -6,7 +6,7 @@ from typing import Any, Callable, List, Optional, Tuple, Union, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.attrs import ORTH
+from spacy.attrs import IDS, ORTH
 from spacy.tokens import Doc
 from spacy.vectors import Mode, Vectors
 from spacy.vocab import Vocab
@@ -15,9 +15,11 @@ from thinc.types import Floats2d, Ints1d, Ints2d
 
 from .forms import Bits, hide_randomly, hide_unseen, no_forms, note_forms
 from .gemm import use_torch_gemm
+from .options import RATE, SIZE, check_flag, check_numbers, naming_option_of
 
 Tok2Vec = Model[List[Doc], List[Floats2d]]
 _FIRST_SEED = 8
+_RULES = {"width": SIZE, "form_dropout": RATE}
 
 
 def build_type_embed(
@@ -43,18 +45,13 @@ def build_type_embed(
         has to do with affixes and shape. In prediction the forms that were never seen
         in training are hidden. At 0 nothing is hidden.
     RETURNS (Model[List[Doc], List[Floats2d]]): The model.
-    RAISES (ValueError): If there are no attributes, or not one row number for each, or
-        the dropout is not in [0, 1).
+    RAISES (ValueError): If a setting is of another type or out of range, there are no
+        attributes, one that spaCy does not know, or not one row number for each.
     """
-    if not attrs or len(rows) != len(attrs):
-        raise ValueError(
-            f"TypeEmbed: give one number of rows for each attribute, not {len(rows)} "
-            f"for {len(attrs)}."
-        )
-    if not 0.0 <= form_dropout < 1.0:
-        raise ValueError(
-            f"TypeEmbed: form_dropout must be in [0, 1), not {form_dropout}."
-        )
+    with naming_option_of("TypeEmbed"):
+        check_numbers({"width": width, "form_dropout": form_dropout}, _RULES)
+        check_flag("include_static_vectors", include_static_vectors)
+        _check_tables(attrs, rows)
     tables: List[Model[Any, Any]] = [
         HashEmbed(width, n_rows, column=column, seed=_FIRST_SEED + column)
         for column, n_rows in enumerate(rows)
@@ -77,6 +74,28 @@ def build_type_embed(
             "seen_forms": no_forms() if form_dropout else None,
         },
     )
+
+
+def _check_tables(attrs: Any, rows: Any) -> None:
+    for name, values in (("attrs", attrs), ("rows", rows)):
+        if not isinstance(values, (list, tuple)):
+            raise ValueError(f"{name} must be a list, not {values!r}.")
+    if not attrs or len(rows) != len(attrs):
+        raise ValueError(
+            f"give one number of rows for each attribute in attrs, not {len(rows)} "
+            f"for {len(attrs)}."
+        )
+    for n_rows in rows:
+        if not SIZE.allows(n_rows):
+            raise ValueError(f"each of rows must be {SIZE.describe()}, not {n_rows!r}.")
+    for attr in attrs:
+        is_name = isinstance(attr, str) and attr != "" and attr in IDS
+        is_number = SIZE.allows(attr) and attr in IDS.values()
+        if not is_name and not is_number:
+            raise ValueError(
+                "each of attrs must be an attribute of tokens that spaCy knows, such "
+                f"as 'NORM' or 'SHAPE', not {attr!r}."
+            )
 
 
 def _forward(
@@ -104,7 +123,7 @@ def _forward(
     embedded, backprop_embed = embed(_as_ints(ops, types), is_train)
     n_embedded = embedded.shape[1]
     if project is not None:
-        known = _look_up_vectors(ops, vocab, types[:, -1])
+        known = _look_up_vectors(ops, vocab, types[:, -1], project.get_dim("nI"))
         projected, backprop_project = project(known, is_train)
         embedded = ops.xp.hstack([embedded, projected])
     mixed, backprop_mix = mix(embedded, is_train)  # [types, width]
@@ -182,9 +201,20 @@ def _find_types(
     return first, inverse, counts
 
 
-def _look_up_vectors(ops: Ops, vocab: Vocab, keys: NDArray[np.uint64]) -> Floats2d:
+def _look_up_vectors(
+    ops: Ops, vocab: Vocab, keys: NDArray[np.uint64], width: int
+) -> Floats2d:
     """RETURNS (Floats2d): The vectors of the keys, zero where there is none."""
     vectors = vocab.vectors
+    if vectors.shape[1] != width:
+        has = f"those of the vocab are {vectors.shape[1]} wide"
+        if not vectors.shape[1]:
+            has = "the vocab has none"
+        raise ValueError(
+            f"TypeEmbed: it has been trained with vectors that are {width} wide, but "
+            f"{has}. Load the pipeline with the vectors that it was saved with; give "
+            "a component that is sourced the same ones by [initialize] vectors."
+        )
     if isinstance(vectors, Vectors) and vectors.mode == Mode.default:
         found = ops.asarray(vectors.find(keys=keys))
         rows = cast(Floats2d, ops.asarray(vectors.data)[found])

@@ -1,6 +1,6 @@
 """Annotation as restrictions of the lattice: what is known about each token's tag."""
 
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,7 +165,8 @@ def preset_mask(
     attrs = np.concatenate(
         [doc.to_array(columns) for doc in docs] or [np.zeros((0, 4), np.uint64)]
     )
-    iob, types = attrs[:, 0].astype(np.int64), attrs[:, 1]
+    iob = attrs[:, 0].astype(np.int64)
+    types = _types_of_entities(iob, attrs[:, 1])
     if settings.presets == "ignore":
         iob[:] = _MISSING
     if own_spans_key is not None:
@@ -194,6 +195,8 @@ def preset_mask(
     tags = _to_tags(iob, labels, scheme)
     tags[preset & (tags == UNKNOWN)] = OUTSIDE
     mask[preset] = known_mask(tags[preset], scheme.n_tags)
+    # Tokens that continue no entity are an error to `doc.ents`: nothing is possible.
+    mask[(iob == _INSIDE) & (types == 0)] = False
     return mask
 
 
@@ -255,7 +258,10 @@ def _entity_arrays(
     if len(x) == len(y) and (ours[:, 0] == y.to_array(ORTH)).all():
         # Alignment would copy these arrays, slowly.
         theirs = y.to_array([ENT_IOB, ENT_TYPE])
-        iob, types = theirs[:, 0].astype(np.int64), theirs[:, 1].copy()
+        iob = theirs[:, 0].astype(np.int64)
+        types = _types_of_entities(iob, theirs[:, 1])
+        if ((iob == _INSIDE) & (types == 0)).any() or iob[:1] == _INSIDE:
+            _ = y.ents  # says what is wrong: an entity that does not begin
         blocked = (iob == _BEGIN) & (types == 0)
         iob[blocked] = _MISSING
         if fill_missing:
@@ -264,6 +270,21 @@ def _entity_arrays(
             iob[(iob == _MISSING) & (ours[:, 1] == 1)] = _OUT
         return iob, types
     return _aligned_entity_arrays(example, fill_missing)
+
+
+def _types_of_entities(
+    iob: NDArray[np.int64], types: NDArray[Any]
+) -> NDArray[np.uint64]:
+    """Give the tokens of an entity the type of its first one, as `doc.ents` does: that
+    of a single token may have been set to another.
+
+    iob (NDArray[int]): ENT_IOB of tokens, [N].
+    types (NDArray[uint64]): Their ENT_TYPE, [N].
+    RETURNS (NDArray[uint64]): The types, [N].
+    """
+    numbers = np.arange(len(iob))
+    first = np.maximum.accumulate(np.where(iob == _INSIDE, 0, numbers))
+    return np.where(iob == _INSIDE, types[first], types)
 
 
 def _aligned_entity_arrays(

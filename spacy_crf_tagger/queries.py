@@ -74,7 +74,7 @@ class LatticeQueries(CRFPipe):
             )
         label_numbers = {label: n for n, label in enumerate(self.labels)}
         answers: List[NDArray[np.float64]] = []
-        with self._naming_errors():
+        with self._working():
             numbered = [
                 [_number(candidate, doc, label_numbers) for candidate in candidates]
                 for doc, candidates in zip(docs, spans, strict=True)
@@ -99,7 +99,7 @@ class LatticeQueries(CRFPipe):
         RETURNS (List[TokenMarginals]): The marginals of each document.
         """
         answers: List[TokenMarginals] = []
-        with self._naming_errors():
+        with self._working():
             for _, lattice in self._lattices(docs):
                 posterior = SpanPosterior(lattice, self.scheme)
                 inner = np.cumsum(lattice.lengths)[:-1]
@@ -121,7 +121,7 @@ class LatticeQueries(CRFPipe):
         RAISES (ValueError): If k is not positive.
         """
         answers: List[List[Analysis]] = []
-        with self._naming_errors():
+        with self._working():
             for group, lattice in self._lattices(docs, copies=k):
                 paths = k_best(lattice, k)
                 tags, scores = to_numpy(paths.tags), to_numpy(paths.scores)
@@ -152,7 +152,7 @@ class LatticeQueries(CRFPipe):
         RAISES (ValueError): If n is not positive.
         """
         answers: List[List[Tuple[Span, ...]]] = []
-        with self._naming_errors():
+        with self._working():
             for number, (group, lattice) in enumerate(self._lattices(docs, copies=n)):
                 paths = to_numpy(sample(lattice, n, (seed, number)))
                 answers += self._entities(group, lattice, paths)

@@ -19,18 +19,27 @@ def score_ner(
     **kwargs (Any): The other settings of the component.
     RETURNS (Dict[str, Any]): spaCy's scores; `ents_ece`, the expected calibration error
         over 10 bins of equal mass, and `ents_brier`, the Brier score: of both, less is
-        better. They are 0 where no entity is predicted, and None where predictions have
-        no scores or the documents no annotation.
+        better; and `ents_calib`, 1 − `ents_ece`, of which more is better, as
+        `spacy train` wants it of what it chooses by. The errors are None where no
+        entity with a score is predicted. There the calibration is 0: probabilities that
+        are not given cannot be relied on. All are None without annotation.
     """
     examples = list(examples)
     scores: Dict[str, Any] = get_ner_prf(examples, **kwargs)
     measured = entity_reliability(examples, spans_key)
-    ece, brier = measured.ece, measured.brier
-    if not measured.size and spans_key is not None and scores["ents_f"] is not None:
+    calibration = None
+    if measured.ece is not None:
+        calibration = 1.0 - measured.ece
+    elif spans_key is not None and scores["ents_f"] is not None:
         # `spacy train` forgets the weight of a score that is None once, as it would be
         # before the first step.
-        ece = brier = 0.0
-    return {**scores, "ents_ece": ece, "ents_brier": brier}
+        calibration = 0.0
+    return {
+        **scores,
+        "ents_ece": measured.ece,
+        "ents_brier": measured.brier,
+        "ents_calib": calibration,
+    }
 
 
 def make_ner_scorer() -> Callable[..., Dict[str, Any]]:

@@ -1,9 +1,10 @@
 """The settings of the component: checked once, in one place."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Dict, Mapping, Optional
 
 from .crf.scheme import POSITIONS
+from .options import SHARE, Number, check_numbers
 
 CHOICES = {
     "scheme": tuple(POSITIONS),
@@ -78,14 +79,8 @@ class Settings:
                     f"unknown {name} {getattr(self, name)!r}: choose one of "
                     f"{', '.join(map(repr, choices))}."
                 )
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if value is None and name == "threshold":
-                continue
-            if not _is_number(value) or not low <= value <= high:
-                raise ValueError(
-                    f"{name} must be a number from {low:g} to {high:g}, not {value!r}."
-                )
+        values = {name: getattr(self, name) for name in _RULES}
+        check_numbers(values, _RULES)
         for name in ("spans_key", "incorrect_spans_key"):
             key = getattr(self, name)
             if key is not None and (not isinstance(key, str) or not key):
@@ -95,10 +90,14 @@ class Settings:
                 f"label_weights must map labels to weights, not {self.label_weights!r}."
             )
         for label, weight in self.label_weights.items():
-            if not _is_number(weight) or not 0 < weight < float("inf"):
+            if not isinstance(label, str):
                 raise ValueError(
-                    f"label_weights: the weight of {label!r} must be a number above "
-                    f"zero, not {weight!r}."
+                    f"label_weights: labels must be strings, not {label!r}."
+                )
+            if not _WEIGHT.allows(weight):
+                raise ValueError(
+                    f"label_weights: the weight of {label!r} must be "
+                    f"{_WEIGHT.describe()}, not {weight!r}."
                 )
 
     def to_cfg(self) -> Dict[str, Any]:
@@ -107,16 +106,11 @@ class Settings:
         return {**values, "label_weights": dict(self.label_weights)}
 
 
-_LARGEST = 1e6
-_RANGES = {
-    "threshold": (0.0, 1.0),
-    "entity_ratio": (0.0, 1.0),
-    "entity_ratio_margin": (0.0, 1.0),
-    "entity_ratio_weight": (0.0, _LARGEST),
-    "temperature": (1e-3, 1e3),
+_WEIGHT = Number(low=0.0, above_low=True)
+_RULES = {
+    "threshold": replace(SHARE, or_null=True),
+    "entity_ratio": SHARE,
+    "entity_ratio_margin": SHARE,
+    "entity_ratio_weight": Number(low=0.0, high=1e6),
+    "temperature": Number(low=1e-3, high=1e3),
 }
-
-
-def _is_number(value: Any) -> bool:
-    # NumPy's floats are floats; `spacy find-threshold` sets one.
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -17,6 +17,7 @@ from thinc.types import FloatsXd
 from thinc.util import torch2xp, xp2torch
 from torch import Tensor, nn
 
+from .isolation import making_tensors, predicting, training
 from .network import NetworkConfig, TaggerNetwork
 from .network.tagger import Scores, overlay
 
@@ -46,7 +47,8 @@ class TaggerShim(PyTorchShim):
         crf_learn_rate_scale (float): Factor on the learning rate of transition, start
             and end scores.
         """
-        super().__init__(None)
+        with torch.device("cpu"):  # not torch's default, which may be anything
+            super().__init__(None)
         self.learn_rate_scale = learn_rate_scale
         self.crf_learn_rate_scale = crf_learn_rate_scale
 
@@ -86,14 +88,16 @@ class TaggerShim(PyTorchShim):
 
         config (NetworkConfig): Its shape.
         """
-        self._model = TaggerNetwork(config).to(get_torch_default_device())
+        with making_tensors():
+            self._model = TaggerNetwork(config).to(get_torch_default_device())
 
     def grow(self, n_tags: int) -> None:
         """Add tags, which stay dormant until `wake` is called.
 
         n_tags (int): The new number of tags.
         """
-        self._model = self.built.grown(n_tags)
+        with making_tensors():
+            self._model = self.built.grown(n_tags)
 
     def wake(self) -> None:
         """Let labels that were added take part: they are about to be trained."""
@@ -104,9 +108,7 @@ class TaggerShim(PyTorchShim):
     ) -> Scores:
         """Score tags without gradients; see `TaggerNetwork.forward`."""
         network = self.built
-        if network.training:
-            network.eval()
-        with torch.inference_mode():
+        with predicting():
             return cast(Scores, network(vectors, lengths))
 
     def begin_update(  # type: ignore[override]
@@ -121,8 +123,8 @@ class TaggerShim(PyTorchShim):
             gradients and returns that of the vectors.
         """
         network = self.built
-        network.train()
-        scores: Scores = network(vectors, lengths, dropout)
+        with training(self.device):
+            scores: Scores = network(vectors, lengths, dropout, is_train=True)
 
         def backprop(gradients: List[Optional[Tensor]]) -> Optional[Tensor]:
             pairs = [
@@ -130,9 +132,10 @@ class TaggerShim(PyTorchShim):
                 for score, gradient in zip(scores, gradients, strict=True)
                 if score is not None and gradient is not None
             ]
-            torch.autograd.backward(
-                [score for score, _ in pairs], [gradient for _, gradient in pairs]
-            )
+            with training(self.device):
+                torch.autograd.backward(
+                    [score for score, _ in pairs], [gradient for _, gradient in pairs]
+                )
             return vectors.grad
 
         return scores, backprop
@@ -200,7 +203,8 @@ class TaggerShim(PyTorchShim):
 
         RETURNS (TaggerShim): The copy.
         """
-        copied = copy.deepcopy(self)
+        with making_tensors():
+            copied = copy.deepcopy(self)
         copied.id = self.unbuilt().id
         return copied
 
@@ -230,19 +234,21 @@ class TaggerShim(PyTorchShim):
             if message["config"] is None:
                 self._model = None
                 return self
-            network = TaggerNetwork(NetworkConfig(**message["config"]))
-            weights = {
-                name: torch.from_numpy(np.array(values))
-                for name, values in message["weights"].items()
-            }
-            network.load_state_dict(weights)
+            with making_tensors():
+                network = TaggerNetwork(NetworkConfig(**message["config"]))
+                weights = {
+                    name: torch.from_numpy(np.array(values))
+                    for name, values in message["weights"].items()
+                }
+                network.load_state_dict(weights)
+                network = network.to(get_torch_default_device())
         except (KeyError, TypeError, RuntimeError, ValueError) as error:
             raise ValueError(
                 "The weights of the CRF tagger network cannot be read: the model file "
                 f"is damaged or of another version ({error}). Save the pipeline again, "
                 "or reinstall its package."
             ) from error
-        self._model = network.to(get_torch_default_device())
+        self._model = network
         return self
 
 

@@ -4,11 +4,12 @@ from typing import List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, Span
 
 from .decoding import LabelledSpan, Prediction
 from .gold import own_spans, preset_spans
 from .settings import Settings
+from .span_group import ScoredSpanGroup
 
 
 def write_prediction(
@@ -32,9 +33,7 @@ def write_prediction(
         scores = prediction.scores[np.array(free, dtype=np.int64)]
         if presets and key in doc.spans:
             predicted, scores = _with_earlier(doc, key, presets, predicted, scores)
-        doc.spans[key] = SpanGroup(
-            doc, name=key, spans=predicted, attrs={"scores": scores}
-        )
+        doc.spans[key] = ScoredSpanGroup(doc, name=key, spans=predicted, scores=scores)
 
 
 def entities_of(

@@ -83,7 +83,7 @@ def train_shortly(
     output: Path,
     before_to_disk: Any = None,
     use_averages: bool = True,
-    ece_weight: float = 0.0,
+    calibration_weight: float = 0.0,
     **settings: Any,
 ) -> Path:
     """Run the loop of `spacy train`. RETURNS where the best pipeline is."""
@@ -94,7 +94,7 @@ def train_shortly(
     training = config["training"]
     training.update(max_steps=20, eval_frequency=10, before_to_disk=before_to_disk)
     training["optimizer"].update(learn_rate=0.01, use_averages=use_averages)
-    training["score_weights"]["ents_ece"] = ece_weight
+    training["score_weights"]["ents_calib"] = calibration_weight
     output.mkdir(parents=True)
     train(init_nlp(config), output, stdout=sys.stdout)
     return output / "model-best"

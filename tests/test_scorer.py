@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 import spacy
@@ -18,14 +19,14 @@ from component_helpers import (
 from spacy.cli import app as spacy_app
 from spacy.scorer import get_ner_prf
 from spacy.training.loop import create_evaluation_callback
-from spacy.util import registry
+from spacy.util import combine_score_weights, load_config, registry
 from typer.testing import CliRunner
 
 import spacy_crf_tagger.cli  # noqa: F401 (adds the commands)
 from spacy_crf_tagger.calibration import annotate
 from spacy_crf_tagger.reliability import reliability, score_entities
 
-OURS = ("ents_ece", "ents_brier")
+OURS = ("ents_ece", "ents_brier", "ents_calib")
 
 
 @pytest.mark.parametrize("key", ["crf_ner", "probable"])
@@ -38,6 +39,7 @@ def test_evaluation_tells_how_far_probabilities_are_off(key):
     assert scores.items() >= get_ner_prf(analysed).items()
     expected = reliability(*score_entities(analysed, key))
     assert (scores["ents_ece"], scores["ents_brier"]) == (expected.ece, expected.brier)
+    assert scores["ents_calib"] == 1.0 - expected.ece
     assert all(type(scores[name]) is float for name in OURS)
     assert scores["ents_ece"] > 0.05
 
@@ -46,39 +48,70 @@ def test_evaluation_tells_how_far_probabilities_are_off(key):
     ("spans_key", "data"),
     [
         (None, None),
-        ("crf_ner", [("met met", {"entities": []})]),
         ("crf_ner", [("Ada Lovelace met Grace", {})]),
         ("crf_ner", [("", {"entities": []})]),
     ],
-    ids=["switched off", "nothing found", "not annotated", "empty"],
+    ids=["switched off", "not annotated", "empty"],
 )
 def test_none_where_there_is_nothing_to_measure(spans_key, data):
     nlp = trained_nlp()
     recognizer(nlp).cfg["spans_key"] = spans_key
     scores = nlp.evaluate(make_examples(nlp, data))
-    assert [scores[name] for name in OURS] == [None, None]
+    assert [scores[name] for name in OURS] == [None, None, None]
     if spans_key is None:
         assert scores["ents_f"] == 1.0
+
+
+def test_nothing_predicted_is_no_perfect_probability():
+    nlp = trained_nlp()
+    recognizer(nlp).cfg["threshold"] = 1.0
+    scores = nlp.evaluate(make_examples(nlp))
+    assert [scores[name] for name in OURS] == [None, None, 0.0]
+
+
+def test_what_another_component_predicts_is_no_perfect_probability():
+    nlp = trained_nlp()
+    nlp.add_pipe("entity_ruler", before="crf_ner").add_patterns(
+        [
+            {"label": span.label_, "pattern": span.text}
+            for example in make_examples(nlp)
+            for span in example.reference.ents
+        ]
+    )
+    scores = nlp.evaluate(make_examples(nlp))
+    assert scores["ents_f"] == 1.0
+    assert [scores[name] for name in OURS] == [None, None, 0.0]
 
 
 def test_a_weight_outlives_an_evaluation_without_entities():
     nlp = make_unsure()
     examples = sample_annotation(nlp, 1.0, 5)
     evaluate = create_evaluation_callback(
-        nlp, lambda nlp: examples, {"ents_f": 1.0, "ents_ece": -0.5}
+        nlp, lambda nlp: examples, {"ents_f": 0.5, "ents_calib": 0.5}
     )
     recognizer(nlp).cfg["threshold"] = 1.0
     score, scores = evaluate()
-    assert (score, scores["ents_f"], *map(scores.get, OURS)) == (0.0, 0.0, 0.0, 0.0)
+    assert (score, scores["ents_f"], scores["ents_calib"]) == (0.0, 0.0, 0.0)
     recognizer(nlp).cfg["threshold"] = None
     score, scores = evaluate()
     assert scores["ents_ece"] > 0.01
-    assert score == pytest.approx(scores["ents_f"] - 0.5 * scores["ents_ece"])
+    assert score == pytest.approx(0.5 * (scores["ents_f"] + 1 - scores["ents_ece"]))
 
 
 def test_scores_are_reported_but_have_no_weight():
     weights = make_nlp().config["training"]["score_weights"]
-    assert [weights[name] for name in ("ents_f", *OURS)] == [1.0, 0.0, 0.0]
+    assert [weights[name] for name in ("ents_f", *OURS)] == [1.0, None, None, 0.0]
+
+
+@pytest.mark.parametrize("name", ["crf_ner", "crf_ner_vectors", "crf_ner_trf"])
+def test_configs_choose_by_a_score_between_0_and_1(name):
+    path = Path(__file__).parent.parent / "configs" / f"{name}.cfg"
+    weights = load_config(path)["training"]["score_weights"]
+    numbers = [weight for weight in weights.values() if weight is not None]
+    assert sum(numbers) == pytest.approx(1.0)
+    assert all(0.0 <= weight <= 1.0 for weight in numbers)
+    # spaCy rounds them; these stay what they are.
+    assert combine_score_weights([weights]) == weights
 
 
 @pytest.mark.parametrize("spans_key", ["crf_ner", None])
@@ -86,10 +119,10 @@ def test_training_logs_them(spans_key, tmp_path, capsys):
     examples = make_examples(spacy.blank("en"))
     corpus = save_references(examples, tmp_path / "corpus.spacy")
     output = train_shortly(
-        corpus, tmp_path / "output", ece_weight=-0.5, spans_key=spans_key
+        corpus, tmp_path / "output", calibration_weight=0.5, spans_key=spans_key
     )
     best = spacy.load(output)
-    assert "ENTS_ECE" in capsys.readouterr().out
+    assert "ENTS_CALIB" in capsys.readouterr().out
     performance = best.meta["performance"]
     assert performance["ents_f"] > 0
     assert (performance["ents_ece"] > 0) == (spans_key is not None)

@@ -1,5 +1,6 @@
 """`spacy crf show`: the entities that a pipeline finds in given texts."""
 
+import os
 from pathlib import Path
 from typing import Annotated, List, Optional
 
@@ -39,7 +40,9 @@ def show_cli(
     """
     nlp = load_pipeline(pipeline, path)
     keys = _spans_keys(nlp)
-    docs = list(nlp.pipe(texts))
+    # Where the locale has no UTF-8, Python leaves bytes of other characters undecoded.
+    decoded = [os.fsencode(text).decode("utf8", errors="replace") for text in texts]
+    docs = list(nlp.pipe(decoded))
     for doc in docs:
         _show(doc, keys)
     without = [doc.text for doc in docs if not doc.ents]

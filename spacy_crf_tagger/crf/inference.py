@@ -135,19 +135,33 @@ def viterbi(lattice: Lattice, backend: Optional[Backend] = None) -> ViterbiPaths
     return paths
 
 
+class ImpossibleSequenceError(ValueError):
+    """Every path of a sequence is forbidden.
+
+    sequence (int): The number of the sequence in its batch.
+    """
+
+    def __init__(self, sequence: int) -> None:
+        """Create the error.
+
+        sequence (int): The number of the sequence in its batch.
+        """
+        self.sequence = sequence
+        super().__init__(
+            f"Every tag sequence is forbidden for sequence {sequence} of the batch: "
+            "its restrictions contradict each other or the tag scheme."
+        )
+
+
 def require_possible(log_scores: Array) -> None:
     """Check that every sequence has an allowed path.
 
     log_scores (Array): Log Z or the best score of each sequence, [B].
-    RAISES (ValueError): If one is `-inf`; names the first such sequence.
+    RAISES (ImpossibleSequenceError): If one is `-inf`; names the first such sequence.
     """
     impossible = log_scores == -np.inf
     if bool(impossible.any()):
-        sequence = [bool(value) for value in impossible].index(True)
-        raise ValueError(
-            f"Every tag sequence is forbidden for sequence {sequence} of the batch: "
-            "its restrictions contradict each other or the tag scheme."
-        )
+        raise ImpossibleSequenceError([bool(value) for value in impossible].index(True))
 
 
 def backend_for(lattice: Lattice) -> Backend:

@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from .precision import CREATION
+
 
 class SelfAttention(nn.Module):
     """Multi-head scaled dot-product attention with a residual connection and layer
@@ -19,9 +21,9 @@ class SelfAttention(nn.Module):
         """
         super().__init__()
         self.n_heads = n_heads
-        self.project_in = nn.Linear(width, 3 * inner_width)
-        self.project_out = nn.Linear(inner_width, width)
-        self.norm = nn.LayerNorm(width)
+        self.project_in = nn.Linear(width, 3 * inner_width, **CREATION)
+        self.project_out = nn.Linear(inner_width, width, **CREATION)
+        self.norm = nn.LayerNorm(width, **CREATION)
 
     def forward(self, block: Tensor, mask: Tensor) -> Tensor:
         """Let each state see all states of its sequence.

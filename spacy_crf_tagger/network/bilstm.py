@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .dropout import locked_dropout
-from .precision import lstm_precision
+from .precision import CREATION, lstm_precision
 
 
 class BiLSTM(nn.Module):
@@ -25,30 +25,47 @@ class BiLSTM(nn.Module):
         """
         super().__init__()
         widths = [width_in] + [hidden_width] * (depth - 1)
-        self.ahead = nn.ModuleList(nn.LSTM(w, hidden_width // 2) for w in widths)
-        self.back = nn.ModuleList(nn.LSTM(w, hidden_width // 2) for w in widths)
+        half = hidden_width // 2
+        self.ahead = nn.ModuleList(nn.LSTM(w, half, **CREATION) for w in widths)
+        self.back = nn.ModuleList(nn.LSTM(w, half, **CREATION) for w in widths)
         for lstm in (*self.ahead, *self.back):
             _reset(cast(nn.LSTM, lstm))
 
-    def forward(self, block: Tensor, reverse: Tensor, dropout: float) -> Tensor:
+    def forward(
+        self, block: Tensor, reverse: Tensor, dropout: float, is_train: bool
+    ) -> Tensor:
         """Encode a padded block.
 
         block (Tensor): Input, [T, B, width_in].
         reverse (Tensor): See `Bucket.reverse`, [T * B].
         dropout (float): Rate of locked dropout between layers.
+        is_train (bool): Whether gradients will be wanted.
         RETURNS (Tensor): States of both directions, [T, B, hidden_width].
         """
         with lstm_precision(block.device):
             for number, (ahead, back) in enumerate(self._layers()):
                 if number > 0:
                     block = locked_dropout(block, dropout)
-                states, _ = ahead(block)
-                states_back, _ = back(_permute(block, reverse))
+                states = _run(ahead, block, is_train)
+                states_back = _run(back, _permute(block, reverse), is_train)
                 block = torch.cat([states, _permute(states_back, reverse)], dim=-1)
         return block
 
-    def _layers(self) -> List[Tuple[nn.Module, nn.Module]]:
-        return list(zip(self.ahead, self.back, strict=True))
+    def _layers(self) -> List[Tuple[nn.LSTM, nn.LSTM]]:
+        pairs = zip(self.ahead, self.back, strict=True)
+        return cast(List[Tuple[nn.LSTM, nn.LSTM]], list(pairs))
+
+
+def _run(lstm: nn.LSTM, block: Tensor, is_train: bool) -> Tensor:
+    """Run an LSTM as its own `forward` does, but for the mode: that is a flag of the
+    module there, which another thread may change.
+    """
+    zeros = block.new_zeros((1, block.shape[1], lstm.hidden_size))
+    weights = cast(List[Tensor], lstm._flat_weights)
+    result = torch.lstm(
+        block, (zeros, zeros), weights, True, 1, 0.0, is_train, False, False
+    )
+    return result[0]
 
 
 def _permute(block: Tensor, index: Tensor) -> Tensor:

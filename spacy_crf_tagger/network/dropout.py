@@ -28,5 +28,6 @@ def word_dropout(vectors: Tensor, rate: float) -> Tensor:
     """
     if rate <= 0.0:
         return vectors
-    kept = torch.rand((len(vectors), 1), device=vectors.device) >= rate
+    size = (len(vectors), 1)
+    kept = torch.rand(size, dtype=torch.float32, device=vectors.device) >= rate
     return vectors * kept

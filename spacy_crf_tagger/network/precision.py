@@ -1,10 +1,15 @@
-"""Half precision, where the processor knows it."""
+"""Single precision, whatever torch's defaults are; half precision, where the processor
+knows it.
+"""
 
 from contextlib import nullcontext
 from functools import cache
-from typing import ContextManager
+from typing import Any, ContextManager, Dict
 
 import torch
+
+# How parameters are created. Other libraries change torch's defaults for the process.
+CREATION: Dict[str, Any] = {"device": "cpu", "dtype": torch.float32}
 
 
 def lstm_precision(device: torch.device) -> ContextManager[object]:
@@ -30,8 +35,9 @@ def can_compute_lstms(dtype: torch.dtype) -> bool:
     dtype (torch.dtype): The precision.
     RETURNS (bool): Whether it can.
     """
-    step = torch.zeros(1, 1, 1)
-    weights = [torch.zeros(4, 1), torch.zeros(4, 1), torch.zeros(4), torch.zeros(4)]
+    step = torch.zeros(1, 1, 1, **CREATION)
+    sizes = [(4, 1), (4, 1), (4,), (4,)]
+    weights = [torch.zeros(size, **CREATION) for size in sizes]
     try:
         with torch.autocast("cpu", dtype=dtype), torch.no_grad():
             # Without a module, whose initial weights would be drawn at random.

@@ -8,13 +8,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..options import COUNT, RATE, SIZE, check_flag, check_numbers
 from .attention import SelfAttention
 from .bilstm import BiLSTM
 from .dropout import locked_dropout, word_dropout
 from .padding import Bucket, plan_buckets
+from .precision import CREATION
 
 # Head start of the tag O (number 0), so that an untrained network predicts no entity.
 _OUTSIDE_BIAS = 0.1
+_RULES = {
+    "width_in": SIZE,
+    "n_tags": SIZE,
+    "hidden_width": SIZE,
+    "depth": COUNT,
+    "attention_heads": COUNT,
+    "word_dropout": RATE,
+    "window": SIZE,
+    "overlap": COUNT,
+    "max_tokens": SIZE,
+    "attention_width": replace(SIZE, or_null=True),
+}
 Scores = Tuple[Tensor, Optional[Tensor], Optional[Tensor], Optional[Tensor]]
 
 
@@ -49,17 +63,11 @@ class NetworkConfig:
     attention_width: Optional[int] = None
 
     def __post_init__(self) -> None:
-        """RAISES (ValueError): If a value is out of range or two do not fit."""
-        for name in ("width_in", "n_tags", "hidden_width", "window", "max_tokens"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}.")
-        if self.attention_width is not None and self.attention_width < 1:
-            raise ValueError(
-                f"attention_width must be positive or null: {self.attention_width}."
-            )
-        for name in ("depth", "attention_heads", "overlap"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative: {getattr(self, name)}.")
+        """RAISES (ValueError): If a value is of another type or out of range, or two do
+        not fit.
+        """
+        check_numbers(self.to_dict(), _RULES)
+        check_flag("transitions", self.transitions)
         if self.depth and self.hidden_width % 2:
             raise ValueError(
                 f"hidden_width must be even, half for each direction of the BiLSTM: "
@@ -75,8 +83,6 @@ class NetworkConfig:
                 f"window ({self.window}) must be more than twice the overlap "
                 f"({self.overlap})."
             )
-        if not 0.0 <= self.word_dropout < 1.0:
-            raise ValueError(f"word_dropout must be in [0, 1): {self.word_dropout}.")
 
     @property
     def width_out(self) -> int:
@@ -116,29 +122,41 @@ class TaggerNetwork(nn.Module):
             self.attention = SelfAttention(
                 config.width_out, config.attention_heads, config.width_inside
             )
-        self.emission = nn.Linear(config.width_out, config.n_tags)
+        self.emission = nn.Linear(config.width_out, config.n_tags, **CREATION)
         nn.init.zeros_(self.emission.weight)
         nn.init.zeros_(self.emission.bias)
         self.emission.bias.data[0] = _OUTSIDE_BIAS
         if config.transitions:
             k = config.n_tags
-            self.transitions = nn.Parameter(torch.zeros(k, k))
-            self.start = nn.Parameter(torch.zeros(k))
-            self.end = nn.Parameter(torch.zeros(k))
-        self.register_buffer("dormant", torch.zeros(config.n_tags, dtype=torch.bool))
+            self.transitions = nn.Parameter(torch.zeros(k, k, **CREATION))
+            self.start = nn.Parameter(torch.zeros(k, **CREATION))
+            self.end = nn.Parameter(torch.zeros(k, **CREATION))
+        dormant = torch.zeros(config.n_tags, dtype=torch.bool, device="cpu")
+        self.register_buffer("dormant", dormant)
 
     def forward(
-        self, vectors: Tensor, lengths: NDArray[np.int64], dropout: float = 0.0
+        self,
+        vectors: Tensor,
+        lengths: NDArray[np.int64],
+        dropout: float = 0.0,
+        *,
+        is_train: bool = False,
     ) -> Scores:
-        """Score the tags of a ragged batch.
+        """Score the tags of a ragged batch. The mode is an argument, not the module's
+        flag `training`: one thread may predict while another trains.
 
         vectors (Tensor): Token vectors, [N, width_in].
         lengths (NDArray[int]): Tokens of each sequence, [B].
-        dropout (float): Rate of locked dropout; used in training mode only.
+        dropout (float): Rate of locked dropout; used in training only.
+        is_train (bool): Whether to drop out, and to prepare for gradients.
         RETURNS (Tuple): Emissions [N, K], transitions [K, K], start [K] and end [K];
             the last three are None if the network has no transitions.
         """
-        emissions = self._score(vectors, lengths, dropout if self.training else 0.0)
+        if is_train:
+            vectors = word_dropout(vectors, self.config.word_dropout)
+        else:
+            dropout = 0.0
+        emissions = self._score(vectors, lengths, dropout, is_train)
         emissions = emissions.masked_fill(self.dormant, -torch.inf)
         if not self.config.transitions:
             return emissions, None, None, None
@@ -169,16 +187,17 @@ class TaggerNetwork(nn.Module):
             if gradient is not None:  # accumulated, not applied yet
                 parameter.grad = overlay(torch.zeros_like(parameter), gradient)
         network.dormant[old:] = True
-        network.train(self.training)
         return network
 
     def _score(
-        self, vectors: Tensor, lengths: NDArray[np.int64], dropout: float
+        self,
+        vectors: Tensor,
+        lengths: NDArray[np.int64],
+        dropout: float,
+        is_train: bool,
     ) -> Tensor:
         """RETURNS (Tensor): Emissions, [N, K]."""
         config = self.config
-        if self.training:
-            vectors = word_dropout(vectors, config.word_dropout)
         buckets = plan_buckets(
             lengths, config.window, config.overlap, config.max_tokens, vectors.device
         )
@@ -188,21 +207,23 @@ class TaggerNetwork(nn.Module):
         # States are wide, and not kept beyond their bucket.
         emissions = torch.cat(
             [
-                self.emission(self._encode(vectors, bucket, dropout))
+                self.emission(self._encode(vectors, bucket, dropout, is_train))
                 for bucket in buckets
             ]
         )
         order = np.argsort(np.concatenate([bucket.kept_rows for bucket in buckets]))
         return emissions.index_select(0, torch.from_numpy(order).to(vectors.device))
 
-    def _encode(self, vectors: Tensor, bucket: Bucket, dropout: float) -> Tensor:
+    def _encode(
+        self, vectors: Tensor, bucket: Bucket, dropout: float, is_train: bool
+    ) -> Tensor:
         """RETURNS (Tensor): States of the tokens that the bucket keeps."""
         longest, size = bucket.rows.shape
         block = vectors.index_select(0, bucket.rows.reshape(-1))
         block = block.view(longest, size, -1)  # [T, B, width_in]
         block = locked_dropout(block, dropout)
         if self.config.depth:
-            block = self.bilstm(block, bucket.reverse, dropout)
+            block = self.bilstm(block, bucket.reverse, dropout, is_train)
             block = locked_dropout(block, dropout)
         if self.config.attention_heads:
             block = self.attention(block, bucket.mask)

@@ -35,13 +35,13 @@ def make_vectors(lengths: NDArray[np.int64], seed: int = 0) -> Tensor:
 
 @pytest.fixture
 def make_network() -> Callable[..., TaggerNetwork]:
-    """Networks in evaluation mode, whose weights are as after some training: a fresh
-    one scores all tokens alike.
+    """Networks whose weights are as after some training: a fresh one scores all tokens
+    alike.
     """
 
     def make(**changes: Any) -> TaggerNetwork:
         torch.manual_seed(0)
-        network = TaggerNetwork(make_config(**changes)).eval()
+        network = TaggerNetwork(make_config(**changes))
         for name, parameter in network.named_parameters():
             if name.partition(".")[0] in ("emission", "transitions", "start", "end"):
                 nn.init.normal_(parameter)

@@ -38,7 +38,7 @@ def test_equal_to_each_sequence_alone(
     block = vectors[bucket.rows]
     block[~bucket.mask] = padding
     with torch.no_grad():
-        states = bilstm(block, bucket.reverse, dropout=0.0)
+        states = bilstm(block, bucket.reverse, 0.0, is_train=False)
         for n, length in enumerate(bucket.mask.sum(dim=0).tolist()):
             expected, _ = torchs_own(bilstm, depth)(block[:length, n])
             torch.testing.assert_close(states[:length, n], expected)
@@ -64,7 +64,8 @@ def test_dropout_between_layers_only() -> None:
         torch.manual_seed(0)
         bilstm = BiLSTM(WIDTH_IN, HIDDEN, depth)
         with torch.no_grad():
-            return bilstm(block, reverse, 0.5) - bilstm(block, reverse, 0.0)
+            dropped, whole = (bilstm(block, reverse, rate, True) for rate in (0.5, 0.0))
+        return dropped - whole
 
     assert not noise(depth=1).any()
     assert noise(depth=2).any()

@@ -71,20 +71,21 @@ def test_networks_drop_in_training_only(make_network: Callable, changes: dict) -
     lengths = np.array([5, 9])
     vectors = make_vectors(lengths)
 
-    def score(dropout: float) -> torch.Tensor:
-        return network(vectors, lengths, dropout)[0].detach()
+    def score(dropout: float, is_train: bool) -> torch.Tensor:
+        return network(vectors, lengths, dropout, is_train=is_train)[0].detach()
 
-    plain = score(0.0)
-    torch.testing.assert_close(score(0.5), plain, rtol=0, atol=0)
-    network.train()
-    noisy = score(0.5)
+    plain = score(0.0, is_train=False)
+    torch.testing.assert_close(score(0.5, is_train=False), plain, rtol=0, atol=0)
+    noisy = score(0.5, is_train=True)
     assert (noisy != plain).any()
-    assert (score(0.5) != noisy).any()
+    assert (score(0.5, is_train=True) != noisy).any()
 
 
 def test_word_dropout_alone_is_noise_in_training(make_network: Callable) -> None:
-    network = make_network(word_dropout=0.5).train()
+    network = make_network(word_dropout=0.5)
     lengths = np.array([30])
     vectors = make_vectors(lengths)
-    first, second = (network(vectors, lengths)[0].detach() for _ in range(2))
+    first, second = (
+        network(vectors, lengths, is_train=True)[0].detach() for _ in range(2)
+    )
     assert (first != second).any()

@@ -59,8 +59,8 @@ def test_batches_without_tokens(
     make_network: Callable, lengths: list, changes: dict
 ) -> None:
     lengths = np.array(lengths, dtype=np.int64)
-    network = make_network(**changes).train()
-    emissions = network(make_vectors(lengths), lengths, 0.5)[0]
+    network = make_network(**changes)
+    emissions = network(make_vectors(lengths), lengths, 0.5, is_train=True)[0]
     assert emissions.shape == (0, N_TAGS)
     emissions.sum().backward()
 
@@ -125,7 +125,7 @@ def test_texts_that_fit_into_a_window_are_not_cut(make_network: Callable) -> Non
 @pytest.mark.parametrize("changes", BLOCKS, ids=str)
 def test_an_untrained_network_prefers_no_entity(changes: dict) -> None:
     torch.manual_seed(0)
-    network = TaggerNetwork(make_config(**changes)).eval()
+    network = TaggerNetwork(make_config(**changes))
     lengths = np.array([1, 30])
     with torch.no_grad():
         emissions, *others = network(100 * make_vectors(lengths), lengths)
@@ -137,13 +137,13 @@ def test_an_untrained_network_prefers_no_entity(changes: dict) -> None:
 def test_gradient_reaches_every_parameter(
     make_network: Callable, changes: dict
 ) -> None:
-    network = make_network(**changes).train()
+    network = make_network(**changes)
     lengths = np.array([6, 1, 30])
     vectors = make_vectors(lengths).requires_grad_()
     # A plain sum would not do: the sum over a layer norm's output is a constant.
     loss = sum(
         (scores * torch.randn_like(scores)).sum()
-        for scores in network(vectors, lengths)
+        for scores in network(vectors, lengths, is_train=True)
         if scores is not None
     )
     loss.backward()
@@ -201,9 +201,9 @@ class TestGrown:
         assert copy.dormant.tolist() == [False] * N_TAGS + [True] * 4
 
     def test_training_while_tags_sleep_is_finite(self, network: TaggerNetwork) -> None:
-        grown = network.grown(9).train()
+        grown = network.grown(9)
         lengths = np.array([4])
-        emissions = grown(make_vectors(lengths), lengths)[0]
+        emissions = grown(make_vectors(lengths), lengths, is_train=True)[0]
         emissions.softmax(dim=1)[:, 0].sum().backward()
         assert torch.isfinite(grown.emission.weight.grad).all()
         assert not grown.emission.weight.grad[N_TAGS:].any()
@@ -216,10 +216,6 @@ class TestGrown:
             nn.init.constant_(parameter, 7.0)
         for name, value in network.state_dict().items():
             torch.testing.assert_close(value, before[name], rtol=0, atol=0)
-
-    @pytest.mark.parametrize("training", [False, True])
-    def test_the_mode_stays(self, network: TaggerNetwork, training: bool) -> None:
-        assert network.train(training).grown(9).training == training
 
     def test_without_transitions(self, make_network: Callable) -> None:
         network = make_network(transitions=False).grown(9)
@@ -234,22 +230,31 @@ class TestGrown:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"width_in": 0}, "width_in must be positive"),
-        ({"n_tags": 0}, "n_tags must be positive"),
-        ({"hidden_width": 0}, "hidden_width must be positive"),
+        ({"width_in": 0}, "width_in must be a whole number of at least 1, not 0"),
+        ({"n_tags": 0}, "n_tags must be a whole number of at least 1, not 0"),
+        ({"hidden_width": 0}, "hidden_width must be a whole number of at least 1"),
+        ({"hidden_width": "4"}, "hidden_width must be a whole number .*, not '4'"),
+        ({"hidden_width": 4.0}, "hidden_width must be a whole number .*, not 4.0"),
+        ({"hidden_width": True}, "hidden_width must be a whole number .*, not True"),
         ({"hidden_width": 7}, "hidden_width must be even"),
-        ({"depth": -1}, "depth must not be negative"),
-        ({"attention_heads": -1}, "attention_heads must not be negative"),
+        ({"depth": -1}, "depth must be a whole number of at least 0, not -1"),
+        ({"depth": None}, "depth must be a whole number of at least 0, not None"),
+        (
+            {"attention_heads": -1},
+            "attention_heads must be a whole number of at least 0",
+        ),
         ({"attention_heads": 3}, "multiple of attention_heads"),
         ({"attention_width": 5}, r"\(5\) must be a"),
-        ({"attention_width": 0}, "attention_width must be positive"),
+        ({"attention_width": 0}, "attention_width must be a whole .* or null, not 0"),
         ({"depth": 0, "attention_heads": 4}, rf"\({WIDTH_IN}\) must be a"),
-        ({"window": 0, "overlap": 0}, "window must be positive"),
-        ({"overlap": -1}, "overlap must not be negative"),
+        ({"window": 0, "overlap": 0}, "window must be a whole number of at least 1"),
+        ({"overlap": -1}, "overlap must be a whole number of at least 0, not -1"),
         ({"window": 20, "overlap": 10}, "more than twice the overlap"),
-        ({"max_tokens": 0}, "max_tokens must be positive"),
-        ({"word_dropout": 1.0}, "word_dropout must be in"),
-        ({"word_dropout": -0.1}, "word_dropout must be in"),
+        ({"max_tokens": 0}, "max_tokens must be a whole number of at least 1, not 0"),
+        ({"word_dropout": 1.0}, r"word_dropout must be .* 0 to 1 \(itself excluded\)"),
+        ({"word_dropout": -0.1}, "word_dropout must be a number from 0 to 1"),
+        ({"word_dropout": float("nan")}, "word_dropout must be a number from 0 to 1"),
+        ({"transitions": "yes"}, "transitions must be true or false, not 'yes'"),
     ],
     ids=str,
 )
