@@ -10,7 +10,7 @@ from .base import CRFPipe
 from .crf import Lattice, Potentials, k_best, log_partition, sample
 from .crf.lattice import offsets_of, to_numpy
 from .crf.spans import SpanPosterior
-from .decoding import prediction_lattice, spans_by_document
+from .decoding import naming_document, prediction_lattice, spans_by_document
 from .writing import entities_of
 
 # First token, token after the last, label.
@@ -85,7 +85,7 @@ class LatticeQueries(CRFPipe):
                 flat = [candidate for candidates in own for candidate in candidates]
                 columns = np.array(flat, dtype=np.int64).reshape(-1, 3).T
                 first_tokens = np.repeat(offsets_of(lattice.lengths)[:-1], counts)
-                probabilities = SpanPosterior(lattice, self.scheme).probabilities(
+                probabilities = self._posterior(group, lattice).probabilities(
                     columns[0] + first_tokens, columns[1] + first_tokens, columns[2]
                 )
                 answers += np.split(probabilities, np.cumsum(counts)[:-1])
@@ -100,8 +100,8 @@ class LatticeQueries(CRFPipe):
         """
         answers: List[TokenMarginals] = []
         with self._working():
-            for _, lattice in self._lattices(docs):
-                posterior = SpanPosterior(lattice, self.scheme)
+            for group, lattice in self._lattices(docs):
+                posterior = self._posterior(group, lattice)
                 inner = np.cumsum(lattice.lengths)[:-1]
                 answers += map(
                     TokenMarginals,
@@ -123,7 +123,8 @@ class LatticeQueries(CRFPipe):
         answers: List[List[Analysis]] = []
         with self._working():
             for group, lattice in self._lattices(docs, copies=k):
-                paths = k_best(lattice, k)
+                with naming_document(group):
+                    paths = k_best(lattice, k)
                 tags, scores = to_numpy(paths.tags), to_numpy(paths.scores)
                 probabilities = np.exp(scores - to_numpy(log_partition(lattice)))
                 # Where there is no path of a rank, its tags are -1.
@@ -154,7 +155,8 @@ class LatticeQueries(CRFPipe):
         answers: List[List[Tuple[Span, ...]]] = []
         with self._working():
             for number, (group, lattice) in enumerate(self._lattices(docs, copies=n)):
-                paths = to_numpy(sample(lattice, n, (seed, number)))
+                with naming_document(group):
+                    paths = to_numpy(sample(lattice, n, (seed, number)))
                 answers += self._entities(group, lattice, paths)
         return answers
 
@@ -177,6 +179,12 @@ class LatticeQueries(CRFPipe):
                     potentials, self.scheme, group, settings, settings.spans_key
                 ),
             )
+
+    def _posterior(self, docs: List[Doc], lattice: Lattice) -> SpanPosterior:
+        posterior = SpanPosterior(lattice, self.scheme)
+        with naming_document(docs):
+            posterior.require_possible()
+        return posterior
 
     def _entities(
         self, docs: List[Doc], lattice: Lattice, paths: NDArray[np.int64]

@@ -100,7 +100,14 @@ def test_impossible_document_is_named_and_takes_no_other_with_it(scheme, setting
     assert message.startswith("Component 'crf_ner': there is no way to tag document 0")
     assert "'Ada met Grace '" in message
     nlp.set_error_handler(spacy.util.raise_error)
-    for use in (nlp, ner.predict, lambda doc: ner.k_best(doc, 1)):
+    for use in (
+        nlp,
+        ner.predict,
+        ner.marginals,
+        lambda doc: ner.k_best(doc, 1),
+        lambda doc: ner.sample(doc, 1),
+        lambda doc: ner.span_probabilities(doc, [[(0, 1, "PERSON")]]),
+    ):
         with pytest.raises(ValueError, match="Ada met Grace"):
             use(impossible(nlp.vocab))
     with pytest.raises(ValueError, match="document 1 of the batch"):
