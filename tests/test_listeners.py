@@ -370,9 +370,8 @@ def demo_corpus(tmp_path_factory):
     rows = srsly.read_jsonl(ROOT / "assets" / "astronomy" / "dev.jsonl")
     for row in islice(rows, 8):
         doc = nlp.make_doc(row["text"])
-        doc.set_ents(
-            [doc.char_span(s["start"], s["end"], s["label"]) for s in row["spans"]]
-        )
+        found = [(span["start"], span["end"], span["label"]) for span in row["spans"]]
+        doc.set_ents([doc.char_span(*span) for span in found])
         for token in doc:
             token.tag_ = "CAPITAL" if token.is_title else "OTHER"
         docs.add(doc)
@@ -412,7 +411,7 @@ def test_shared_tok2vec_of_the_readme_is_trained(readme_pipeline, demo_corpus):
     assert nlp.pipe_names == ["tok2vec", "tagger", "crf_ner"]
     listening = ["tagger", "crf_ner"]
     assert nlp.get_pipe("tok2vec").listening_components == listening
-    config = nlp.config["components"]["crf_ner"]["model"]["tok2vec"]
+    config = nlp.config.interpolate()["components"]["crf_ner"]["model"]["tok2vec"]
     assert config["width"] == recognizer(nlp).model.get_ref("tagger").get_dim("nI")
     result = scores(nlp, demo_corpus)
     assert result["tag_acc"] > 0.95
