@@ -1,8 +1,13 @@
 """Shared token vectors, sourced, frozen and replaced components."""
 
+import re
+from itertools import islice
+from pathlib import Path
+
 import numpy as np
 import pytest
 import spacy
+import srsly
 from component_helpers import (
     SMALL_TOK2VEC,
     TEXTS,
@@ -16,8 +21,14 @@ from component_helpers import (
     trained_nlp,
 )
 from spacy.pipeline.tok2vec import Tok2VecListener
+from spacy.tokens import DocBin
+from spacy.training import Corpus
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import train
 from spacy.util import fix_random_seed, load_model_from_config
-from thinc.api import Adam
+from thinc.api import Adam, Config
+
+ROOT = Path(__file__).parent.parent
 
 LISTENER = {"@architectures": "spacy.Tok2VecListener.v1", "width": 16}
 ANNOTATED = [
@@ -321,6 +332,124 @@ def test_names_of_listeners_follow_the_pipeline():
     assert other.get_pipe("tok2vec").listening_components == ["names"]
     other.remove_pipe("names")
     assert other.get_pipe("tok2vec").listening_components == []
+
+
+# The README
+
+
+def split_config(text):
+    """RETURNS the lines of each section, by its name."""
+    parts = re.split(r"(?m)^\[([^]]+)\]\n", text)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def join_config(sections):
+    return "\n".join(f"[{name}]\n{lines}" for name, lines in sections.items())
+
+
+def config_of_the_readme():
+    """RETURNS configs/crf_ner.cfg, changed as the README says."""
+    paragraph = (ROOT / "README.md").read_text("utf8")
+    paragraph = paragraph.partition("**With a shared tok2vec.**")[2]
+    block = re.search(r"```ini\n(.*?)```", paragraph, re.DOTALL)[1]
+    sections = split_config((ROOT / "configs" / "crf_ner.cfg").read_text("utf8"))
+    for name, lines in split_config(block).items():
+        if name == "nlp":
+            before = sections[name]
+            lines = re.sub(r"(?m)^pipeline = .*$", lines.strip(), before)
+            assert lines != before
+        sections[name] = lines
+    return join_config(sections)
+
+
+@pytest.fixture(scope="module")
+def demo_corpus(tmp_path_factory):
+    """Some of the demo corpus, with tags that are easy to learn."""
+    nlp = spacy.blank("en")
+    docs = DocBin()
+    rows = srsly.read_jsonl(ROOT / "assets" / "astronomy" / "dev.jsonl")
+    for row in islice(rows, 8):
+        doc = nlp.make_doc(row["text"])
+        found = [(span["start"], span["end"], span["label"]) for span in row["spans"]]
+        doc.set_ents([doc.char_span(*span) for span in found])
+        for token in doc:
+            token.tag_ = "CAPITAL" if token.is_title else "OTHER"
+        docs.add(doc)
+    path = tmp_path_factory.mktemp("demo") / "demo.spacy"
+    docs.to_disk(path)
+    return path
+
+
+def train_config(config, corpus, folder, changes=None):
+    """Train a pipeline as `spacy train` does. RETURNS its folder."""
+    overrides = {
+        "paths.train": str(corpus),
+        "paths.dev": str(corpus),
+        "training.max_steps": 40,
+        "training.eval_frequency": 20,
+        "training.optimizer.learn_rate": 0.01,
+        **(changes or {}),
+    }
+    config = Config().from_str(config, interpolate=False, overrides=overrides)
+    folder.mkdir()
+    train(init_nlp(config), folder)
+    return folder / "model-last"
+
+
+@pytest.fixture(scope="module")
+def readme_pipeline(demo_corpus, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("readme") / "output"
+    return train_config(config_of_the_readme(), demo_corpus, folder)
+
+
+def scores(nlp, corpus):
+    return nlp.evaluate(list(Corpus(corpus)(nlp)))
+
+
+def test_shared_tok2vec_of_the_readme_is_trained(readme_pipeline, demo_corpus):
+    nlp = spacy.load(readme_pipeline)
+    assert nlp.pipe_names == ["tok2vec", "tagger", "crf_ner"]
+    listening = ["tagger", "crf_ner"]
+    assert nlp.get_pipe("tok2vec").listening_components == listening
+    config = nlp.config.interpolate()["components"]["crf_ner"]["model"]["tok2vec"]
+    assert config["width"] == recognizer(nlp).model.get_ref("tagger").get_dim("nI")
+    result = scores(nlp, demo_corpus)
+    assert result["tag_acc"] > 0.95
+    assert result["ents_f"] > 0.3
+
+
+def test_tok2vec_of_the_readme_is_frozen(readme_pipeline, demo_corpus, tmp_path):
+    """Frozen and annotating, it stays as it is, and what listens learns on it."""
+    width = "${components.tok2vec.model.encode.width}"
+    sections = split_config(config_of_the_readme().replace(width, "128"))
+    for name in list(sections):
+        if name.startswith("components.tok2vec"):
+            del sections[name]
+    sections["components.tok2vec"] = f'source = "{readme_pipeline.as_posix()}"\n\n'
+    names = ("frozen_components", "annotating_components")
+    changes = {f"training.{name}": ["tok2vec"] for name in names}
+    config = join_config(sections)
+    trained = train_config(config, demo_corpus, tmp_path / "output", changes)
+    nlp = spacy.load(trained)
+    before = spacy.load(readme_pipeline).get_pipe("tok2vec")
+    for old, new in zip(
+        before.model.walk(), nlp.get_pipe("tok2vec").model.walk(), strict=True
+    ):
+        for name in old.param_names:
+            np.testing.assert_array_equal(old.get_param(name), new.get_param(name))
+    assert scores(nlp, demo_corpus)["ents_f"] > 0.3
+
+
+def test_listener_of_the_readme_is_replaced_and_sourced(readme_pipeline, demo_corpus):
+    nlp = spacy.load(readme_pipeline)
+    docs = [example.reference.text for example in Corpus(demo_corpus)(nlp)]
+    expected = [entities(doc) for doc in nlp.pipe(docs)]
+    nlp.replace_listeners("tok2vec", "crf_ner", ["model.tok2vec"])
+    assert nlp.get_pipe("tok2vec").listening_components == ["tagger"]
+    assert [entities(doc) for doc in nlp.pipe(docs)] == expected
+    alone = spacy.blank("en")
+    alone.add_pipe("crf_ner", source=nlp)
+    assert [entities(doc) for doc in alone.pipe(docs)] == expected
 
 
 # Other token vectors

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,13 @@ import spacy
 import srsly
 from encoder_helpers import needs_minilm
 
+import spacy_crf_tagger
+
 ROOT = Path(__file__).parent.parent
 PROJECT = srsly.read_yaml(ROOT / "project.yml")
 COMMANDS = {command["name"]: command for command in PROJECT["commands"]}
+# What the plugin's own wheel is made of, beside its folder and README.md.
+SOURCES = ("pyproject.toml", "LICENSE")
 
 
 def run(folder, *args):
@@ -31,10 +36,16 @@ def run(folder, *args):
     return result.stdout
 
 
+def words_after(option, script):
+    """RETURNS what is given for an option that may be given several times."""
+    words = [word for line in script for word in shlex.split(line)]
+    return [value for word, value in pairwise(words) if word == option]
+
+
 @pytest.fixture
 def project(tmp_path):
     """A copy of the project without what it has made."""
-    for name in ("project.yml", "README.md"):
+    for name in ("project.yml", "README.md", "constraints.txt", *SOURCES):
         shutil.copy(ROOT / name, tmp_path)
     for name in ("configs", "spacy_crf_tagger"):
         shutil.copytree(
@@ -76,6 +87,24 @@ def test_commands_need_no_shell():
             words = shlex.split(line)
             assert words[:2] == ["python", "-m"], line
             assert not {"&&", "||", "|", ">", "<", ";"} & set(words), line
+
+
+def test_wheel_of_the_plugin_has_its_version():
+    assert PROJECT["vars"]["plugin_version"] == spacy_crf_tagger.__version__
+
+
+def test_workflow_ends_with_what_to_do_next():
+    last = COMMANDS[PROJECT["workflows"]["all"][-1]]
+    hints = words_after("--hint", last["script"])
+    readme = (ROOT / "README.md").read_text("utf8")
+    shown = [hint for hint in hints if "python -m" in hint]
+    assert shown
+    # The command of the README, which says what the files in it are.
+    assert [hint for hint in shown if f"{hint}\n" not in readme] == []
+    files = re.findall(r"[\w/]+\.(?:md|cfg)", " ".join(hints))
+    assert {"README.md", "docs/packages.md"} <= set(files)
+    assert [name for name in files if not (ROOT / name).exists()] == []
+    assert "\n## Use it\n" in readme
 
 
 def test_every_dependency_comes_from_somewhere():

@@ -1,6 +1,8 @@
 """`spacy crf show`: the entities that a pipeline finds in given texts."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated, List, Optional
 
@@ -30,15 +32,45 @@ def show_cli(
             help='Directory that "pip install --target" installed the package into',
         ),
     ] = None,
+    environment: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--environment",
+            "-e",
+            metavar="DIR",
+            help="Virtual environment that has the package, to use its Python",
+        ),
+    ] = None,
     require: Annotated[
         bool, typer.Option("--require", help="Fail if a text has no entity")
     ] = False,
+    hint: Annotated[
+        Optional[List[str]],
+        typer.Option(help="Line to print at the end; may be given several times"),
+    ] = None,
 ) -> None:
     """Print the entities that a pipeline finds in texts, with their labels, the
     characters at which they start and end, and their probabilities where a crf_ner has
     given them some.
     """
-    nlp = load_pipeline(pipeline, path)
+    if environment is not None:
+        if path is not None:
+            msg.fail("Give --path or --environment, not both", exits=1)
+        show_in_environment(environment, pipeline, texts, require=require)
+    else:
+        show(load_pipeline(pipeline, path), texts, require=require)
+    for line in hint or ():
+        # Not by wasabi, which would break a command over several lines.
+        typer.echo(line)
+
+
+def show(nlp: Language, texts: List[str], *, require: bool = False) -> None:
+    """Print the entities that a pipeline finds in texts.
+
+    nlp (Language): The pipeline.
+    texts (List[str]): The texts.
+    require (bool): Whether to end the command with an error if a text has no entity.
+    """
     keys = _spans_keys(nlp)
     # Where the locale has no UTF-8, Python leaves bytes of other characters undecoded.
     decoded = [os.fsencode(text).decode("utf8", errors="replace") for text in texts]
@@ -48,6 +80,35 @@ def show_cli(
     without = [doc.text for doc in docs if not doc.ents]
     if require and without:
         msg.fail(f"No entity found in {len(without)} of {len(docs)} texts", exits=1)
+
+
+def show_in_environment(
+    environment: Path, pipeline: str, texts: List[str], *, require: bool = False
+) -> None:
+    """Have the Python of a virtual environment print the entities, with nothing but the
+    packages that are installed there, and print how to try other texts.
+
+    environment (Path): The directory of the virtual environment.
+    pipeline (str): The name of a package that is installed there, or a path.
+    texts (List[str]): The texts.
+    require (bool): Whether to end the command with an error if a text has no entity.
+    """
+    scripts, name = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+    python = environment / scripts / name
+    if not python.exists():
+        advice = f"python -m venv {environment}"
+        msg.fail(f"There is no virtual environment in {environment}", advice, exits=1)
+    command = ["-m", "spacy", "crf", "show"]
+    options = ["--require"] if require else []
+    sys.stdout.flush()
+    # Isolated: the working directory, which may hold the source of a package that is to
+    # be tried as it was installed, is left off the path.
+    process = [str(python), "-I", *command, *options, "--", pipeline, *texts]
+    code = subprocess.run(process, check=False).returncode
+    if code:
+        raise typer.Exit(code)
+    typer.echo(f"{pipeline} is installed in {environment}. Try a text of your own:")
+    typer.echo(f'    {" ".join([str(python), *command, pipeline])} "A text"')
 
 
 def _spans_keys(nlp: Language) -> List[str]:

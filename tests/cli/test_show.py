@@ -1,7 +1,9 @@
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import spacy
@@ -113,6 +115,48 @@ def test_a_pipeline_that_is_broken(crf, pipeline, tmp_path):
     exit_code, text = crf("show", broken, "Anna")
     assert exit_code == 1
     assert "no_such_factory" in text
+
+
+def test_show_in_an_environment(pipeline, tmp_path):
+    command = [sys.executable, "-m", "spacy", "crf", "show", pipeline, TEXTS[0]]
+    hints = ["--hint", "Read on:", "--hint", f"    {'a long command ' * 10}"]
+    # Would be imported in the place of the package that is installed.
+    (tmp_path / "spacy_crf_tagger").mkdir()
+    (tmp_path / "spacy_crf_tagger" / "__init__.py").write_text("raise ImportError\n")
+    (tmp_path / "spacy").mkdir()
+    (tmp_path / "spacy" / "__init__.py").write_text("raise ImportError\n")
+    outcome = subprocess.run(
+        [sys.executable, "-I", *command[1:], "--environment", sys.prefix, *hints],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf8",
+    )
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    lines = outcome.stdout.splitlines()
+    assert any("Anna" in line and "PER" in line for line in lines)
+    assert lines[-4] == (
+        f"{pipeline} is installed in {sys.prefix}. Try a text of your own:"
+    )
+    python = shlex.split(lines[-3])[0]
+    assert Path(python).samefile(sys.executable)
+    assert lines[-2:] == hints[1::2]
+
+
+def test_an_environment_in_which_a_text_has_no_entity(crf, pipeline):
+    options = ("--environment", sys.prefix, "--require")
+    exit_code, text = crf("show", pipeline, "nobody", *options)
+    assert exit_code == 1
+    assert "Try" not in text
+
+
+def test_an_environment_that_is_not_there(crf, pipeline, tmp_path):
+    exit_code, text = crf("show", pipeline, "Anna", "--environment", tmp_path)
+    assert exit_code == 1
+    assert "There is no virtual environment in" in text
+    options = ("--environment", tmp_path, "--path", tmp_path)
+    exit_code, text = crf("show", pipeline, "Anna", *options)
+    assert exit_code == 1
+    assert "not both" in text
 
 
 def test_scores_are_shown(crf, tmp_path):
