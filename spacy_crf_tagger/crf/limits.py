@@ -1,0 +1,79 @@
+"""How large scores may be, so that their sums keep the digits that matter."""
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A path of 1,000 tokens adds up 2,001 scores. With none above this, their sum is below
+# 2e9, where a double has digits down to 2e-7, and all roundings together come to less
+# than 5e-4. Far larger scores leave no digits of the others.
+LIMIT = 1e6
+# Scores below this are as good as forbidden wherever a path without them has a sum
+# above the limit: no sequence is long enough to make up for them.
+FAINT = -1e15
+_DIGITS_LOST = (
+    "so that sums of scores would lose all digits. Scale the scores down, and forbid "
+    "tags by -inf rather than by a large negative number."
+)
+
+
+def is_tensor(value: Any) -> bool:
+    """RETURNS (bool): Whether a value is a torch tensor."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def require_bounded(scores: Any, name: str) -> None:
+    """Check that no score is NaN, `+inf` or too large.
+
+    scores (Array): The scores.
+    name (str): What they are called.
+    RAISES (ValueError): If one is.
+    """
+    # The maximum is NaN if any score is: one pass, no temporary array.
+    if 0 in scores.shape or bool(scores.max() <= LIMIT):
+        return
+    top = float(scores.max())
+    if not top < np.inf:
+        raise ValueError(
+            f"CRF {name} scores contain NaN or +inf. If this happens in "
+            "training, lower the learning rate or clip gradients; in "
+            "prediction, the weights are damaged."
+        )
+    raise ValueError(
+        f"CRF {name} scores contain {top:g}; the largest may be {LIMIT:g}, "
+        f"{_DIGITS_LOST}"
+    )
+
+
+def require_digits(log_scores: Any, lengths: NDArray[np.int64], what: str) -> None:
+    """Check that the sums of scores have digits left where large negative scores cannot
+    be avoided. Where they can, paths with them have no weight, whatever their digits.
+
+    log_scores (Array): Log Z or the best score of each sequence, [B].
+    lengths (NDArray[int]): Tokens of each sequence, [B].
+    what (str): What the numbers of sequences count.
+    RAISES (ValueError): If the scores of a sequence's best path are on average below
+        the limit.
+    """
+    if not len(log_scores) or float(log_scores.min()) >= -LIMIT:
+        return
+    values = np.asarray(log_scores.cpu() if is_tensor(log_scores) else log_scores)
+    fine = (values >= -LIMIT * (2 * lengths + 1)) | (values == -np.inf)
+    if not fine.all():
+        number = int(np.argmin(fine))
+        raise ValueError(
+            f"The best path of {what} {number} has a score of {values[number]:g}: on "
+            f"average, scores may not be below {-LIMIT:g}, {_DIGITS_LOST}"
+        )
+
+
+def has_faint(*scores: Any) -> bool:
+    """RETURNS (bool): Whether a score is a large negative number, but not `-inf`."""
+    for each in scores:
+        is_low = 0 not in each.shape and float(each.min()) < -LIMIT
+        if is_low and bool(((each < -LIMIT) & (each > -np.inf)).any()):
+            return True
+    return False
