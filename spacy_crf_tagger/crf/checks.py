@@ -7,13 +7,14 @@ if torch is loaded already.
 """
 
 import sys
+from math import isfinite
 from numbers import Integral, Real
 from typing import Any, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .limits import is_tensor, require_bounded
+from .limits import is_bounded, is_tensor, joined, require_bounded
 
 # Numbers that a question may fill memory with, 8 GiB of doubles.
 MOST_NUMBERS = 2**30
@@ -113,8 +114,11 @@ def lattice_arrays(
             raise ValueError(
                 f"CRF {name} scores must have shape {shape}, not {tuple(scores.shape)}."
             )
-        require_bounded(scores, name)
         checked.append(scores)
+    # One maximum takes as long as another, of however few numbers.
+    if not is_bounded(joined(*checked)):
+        for name, scores in zip(("transitions", "start", "end"), checked, strict=True):
+            require_bounded(scores, name)
     return emissions, checked[0], checked[1], checked[2], lengths
 
 
@@ -138,13 +142,16 @@ def as_lengths(value: Any, n_tokens: Optional[int] = None) -> NDArray[np.int64]:
     RAISES (ValueError): If they are no whole numbers, or do not add up.
     """
     lengths = np.array(as_integers(value, "lengths", 1))
-    lengths.flags.writeable = False
-    # As unsigned numbers, negative ones are larger than any limit. A sum can overflow
-    # only if one of them is larger than the number of tokens.
+    lengths.setflags(write=False)
     limit = 2**40 if n_tokens is None else n_tokens
-    most = int(lengths.view(np.uint64).max(initial=0))
-    total = int(lengths.sum())
-    if most > limit or (n_tokens is not None and total != n_tokens):
+    if len(lengths) <= 64:
+        # Of few numbers, this is faster.
+        numbers = lengths.tolist()
+        is_fine, total = min(numbers, default=0) >= 0, sum(numbers)
+    else:
+        # A sum can overflow only if one of them is larger than the number of tokens.
+        is_fine, total = are_below(lengths, limit + 1), int(lengths.sum())
+    if not is_fine or total > limit or (n_tokens is not None and total < n_tokens):
         raise ValueError(
             f"Lengths {str(lengths.tolist()[:10])[:200]} of {len(lengths)} sequences "
             f"do not add up to the {n_tokens} rows of the emissions."
@@ -223,7 +230,7 @@ def as_weights(value: Any, name: str, size: int, like: Any) -> Any:
         raise ValueError(
             f"{name} must have shape {(size,)}, not {tuple(weights.shape)}."
         )
-    if not bool((abs(weights) < np.inf).all()):
+    if not all(map(isfinite, weights.tolist())):
         raise ValueError(f"{name} must be finite, but one is NaN or infinite.")
     if is_tensor(like):
         torch = sys.modules["torch"]
@@ -270,7 +277,7 @@ def as_number(
         number = float(value)
     except OverflowError:  # a whole number
         number = np.inf
-    if not (np.isfinite(number) and least <= number <= most):
+    if not (isfinite(number) and least <= number <= most):
         raise ValueError(
             f"{name} must be a finite number from {least:g} to {most:g}, not {value}."
         )

@@ -147,8 +147,7 @@ def viterbi(lattice: Lattice, backend: Optional[Backend] = None) -> ViterbiPaths
     RAISES (ValueError): If every path of a sequence is forbidden.
     """
     paths = kernels_for(lattice, backend).viterbi(lattice)
-    require_possible(paths.scores)
-    limits.require_digits(paths.scores, lattice.lengths, "sequence")
+    require_good(paths.scores, lattice)
     return paths
 
 
@@ -167,6 +166,18 @@ def require_possible(log_scores: Array) -> None:
             f"Every tag sequence is forbidden for sequence {sequence} of the batch: "
             "its restrictions contradict each other or the tag scheme."
         )
+
+
+def require_good(log_scores: Array, lattice: Lattice) -> None:
+    """Check that every sequence has an allowed path whose score has digits.
+
+    log_scores (Array): Log Z or the best score of each sequence, [B].
+    lattice (Lattice): The lattice.
+    RAISES (ValueError): If one has none; names the first such sequence.
+    """
+    if not limits.are_usual(log_scores):
+        require_possible(log_scores)
+        limits.require_digits(log_scores, lattice.lengths, "sequence")
 
 
 def require_paths_with_digits(lattice: Lattice, kernels: Backend) -> Lattice:

@@ -163,30 +163,22 @@ class Lattice:
             raise ValueError(
                 "Give all of transition, start and end scores, or none of them."
             )
-        lattice = cls(emissions, transitions, start, end, lengths)
-        if constraints is not None:
-            lattice = lattice._constrained(constraints)
-        return lattice if allowed is None else lattice.restrict(allowed)
-
-    def _constrained(self, constraints: Constraints) -> "Lattice":
-        if not isinstance(constraints, Constraints):
-            raise ValueError(f"Constraints are needed, not {constraints!r}.")
-        if len(constraints.start) != self.n_tags:
-            raise ValueError(
-                f"The constraints are for {len(constraints.start)} tags, but the "
-                f"scores for {self.n_tags}."
-            )
-        return self._with(
-            transitions=_forbid(self.transitions, constraints.transitions),
-            start=_forbid(self.start, constraints.start),
-            end=_forbid(self.end, constraints.end),
+        emissions, transitions, start, end, lengths = checks.lattice_arrays(
+            emissions, transitions, start, end, lengths
         )
+        if constraints is not None:
+            _require_constraints(constraints, emissions.shape[1])
+            transitions = _forbid(transitions, constraints.transitions)
+            start = _forbid(start, constraints.start)
+            end = _forbid(end, constraints.end)
+        if allowed is not None:
+            emissions = _forbid(emissions, _as_allowed(allowed, emissions))
+        return _trusted(emissions, transitions, start, end, lengths)
 
     def _with(self, **changes: Array) -> "Lattice":
         """RETURNS (Lattice): One with changes that need no check."""
-        lattice = object.__new__(Lattice)
-        lattice.__dict__.update(self.__dict__, **changes)
-        return lattice
+        own = {name: getattr(self, name) for name in _FIELDS}
+        return _trusted(**{**own, **changes})
 
     def restrict(self, allowed: NDArray[np.bool_]) -> "Lattice":
         """Forbid tags at tokens.
@@ -196,7 +188,7 @@ class Lattice:
         RAISES (ValueError): If the shape differs from that of the emissions, or the
             mask is not boolean.
         """
-        mask = checks.as_mask(allowed, "Mask of allowed tags", self.emissions.shape)
+        mask = _as_allowed(allowed, self.emissions)
         return self._with(emissions=_forbid(self.emissions, mask))
 
     def add_scores(self, scores: Array) -> "Lattice":
@@ -228,10 +220,10 @@ class Lattice:
         """
         numbers = checks.as_indices(sequences, "sequences", len(self.lengths))
         lengths = self.lengths[numbers]
-        lengths.flags.writeable = False
+        lengths.setflags(write=False)
         first = offsets_of(lengths)[:-1]
-        shift = offsets_of(self.lengths)[numbers] - first
-        rows = np.arange(int(lengths.sum())) + np.repeat(shift, lengths)
+        rows = np.repeat(offsets_of(self.lengths)[numbers] - first, lengths)
+        rows += np.arange(len(rows))
         return self._with(emissions=self.emissions[rows], lengths=lengths)
 
     @property
@@ -253,6 +245,35 @@ class Lattice:
 
 
 _FIELDS = ("emissions", "transitions", "start", "end", "lengths")
+
+
+def _trusted(
+    emissions: Array, transitions: Array, start: Array, end: Array, lengths: Lengths
+) -> Lattice:
+    """RETURNS (Lattice): One of what has been checked already."""
+    lattice = object.__new__(Lattice)
+    lattice.__dict__.update(
+        emissions=emissions,
+        transitions=transitions,
+        start=start,
+        end=end,
+        lengths=lengths,
+    )
+    return lattice
+
+
+def _require_constraints(constraints: Constraints, n_tags: int) -> None:
+    if not isinstance(constraints, Constraints):
+        raise ValueError(f"Constraints are needed, not {constraints!r}.")
+    if len(constraints.start) != n_tags:
+        raise ValueError(
+            f"The constraints are for {len(constraints.start)} tags, but the "
+            f"scores for {n_tags}."
+        )
+
+
+def _as_allowed(allowed: Array, emissions: Array) -> Array:
+    return checks.as_mask(allowed, "Mask of allowed tags", emissions.shape)
 
 
 def offsets_of(lengths: Lengths) -> Lengths:
@@ -312,5 +333,5 @@ def add_rows(
 def _forbid(scores: Array, allowed: Array) -> Array:
     mask = like_array(allowed, scores)
     if isinstance(scores, np.ndarray):
-        return np.where(mask, scores, -np.inf).astype(scores.dtype, copy=False)
+        return np.where(mask, scores, -np.inf)
     return scores.masked_fill(~mask, -np.inf)

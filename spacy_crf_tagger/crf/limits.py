@@ -25,6 +25,19 @@ def is_tensor(value: Any) -> bool:
     return torch is not None and isinstance(value, torch.Tensor)
 
 
+def joined(transitions: Any, start: Any, end: Any) -> Any:
+    """RETURNS (Array): The scores that do not depend on tokens, in a row."""
+    if is_tensor(start):
+        return sys.modules["torch"].cat((transitions.reshape(-1), start, end))
+    return np.concatenate((transitions.reshape(-1), start, end))
+
+
+def is_bounded(scores: Any) -> bool:
+    """RETURNS (bool): Whether no score is NaN, `+inf` or too large."""
+    # The maximum is NaN if any score is: one pass, no temporary array.
+    return 0 in scores.shape or bool(scores.max() <= LIMIT)
+
+
 def require_bounded(scores: Any, name: str) -> None:
     """Check that no score is NaN, `+inf` or too large.
 
@@ -32,8 +45,7 @@ def require_bounded(scores: Any, name: str) -> None:
     name (str): What they are called.
     RAISES (ValueError): If one is.
     """
-    # The maximum is NaN if any score is: one pass, no temporary array.
-    if 0 in scores.shape or bool(scores.max() <= LIMIT):
+    if is_bounded(scores):
         return
     top = float(scores.max())
     if not top < np.inf:
@@ -58,7 +70,7 @@ def require_digits(log_scores: Any, lengths: NDArray[np.int64], what: str) -> No
     RAISES (ValueError): If the scores of a sequence's best path are on average below
         the limit.
     """
-    if not len(log_scores) or float(log_scores.min()) >= -LIMIT:
+    if are_usual(log_scores):
         return
     values = np.asarray(log_scores.cpu() if is_tensor(log_scores) else log_scores)
     fine = (values >= -LIMIT * (2 * lengths + 1)) | (values == -np.inf)
@@ -70,10 +82,19 @@ def require_digits(log_scores: Any, lengths: NDArray[np.int64], what: str) -> No
         )
 
 
-def has_faint(*scores: Any) -> bool:
+def are_usual(log_scores: Any) -> bool:
+    """RETURNS (bool): Whether scores of paths are above the limit of a single score."""
+    return not len(log_scores) or bool(log_scores.min() >= -LIMIT)
+
+
+def has_faint(emissions: Any, transitions: Any, start: Any, end: Any) -> bool:
     """RETURNS (bool): Whether a score is a large negative number, but not `-inf`."""
-    for each in scores:
-        is_low = 0 not in each.shape and float(each.min()) < -LIMIT
-        if is_low and bool(((each < -LIMIT) & (each > -np.inf)).any()):
+    for scores in (emissions, joined(transitions, start, end)):
+        n_low = _count(scores < -LIMIT)
+        if n_low and n_low != _count(scores == -np.inf):
             return True
     return False
+
+
+def _count(mask: Any) -> int:
+    return int(mask.sum()) if is_tensor(mask) else int(np.count_nonzero(mask))

@@ -32,6 +32,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _ZERO = np.zeros(1)
+_LEAST = float(np.finfo(np.float64).min)
 
 
 class _Arrays(NamedTuple):
@@ -76,7 +77,8 @@ def log_partition(lattice: Lattice) -> Floats:
         log_z,
         trusted,
     )
-    numba_scaling.add_tops(np.diff(arrays.offsets), *scaled.tops, log_z)
+    # Numba would compile again for the lengths themselves, which are read-only.
+    numba_scaling.add_tops(lattice.lengths.copy(), *scaled.tops, log_z)
     for b, sequence in _left(arrays, trusted):
         alpha = np.empty(sequence.shape)
         log_z[b] = numba_log.log_forward(sequence, *arrays[1:4], alpha)
@@ -107,7 +109,7 @@ def forward_backward(lattice: Lattice, weights: Optional[Floats] = None) -> Marg
         tags,
         steps,
     )
-    numba_scaling.add_tops(np.diff(arrays.offsets), *scaled.tops, log_z)
+    numba_scaling.add_tops(lattice.lengths.copy(), *scaled.tops, log_z)
     edges = scaled.layout.spread(steps * onward.values)
     for b, sequence in _left(arrays, trusted):
         own = tags[arrays.offsets[b] : arrays.offsets[b + 1]]
@@ -165,7 +167,7 @@ def tag_posterior(lattice: Lattice, pairs: NDArray[np.int64]) -> TagPosterior:
     )
     log_z, trusted = _no_results(lattice)
     # Where all are forbidden, so is each of them less a number.
-    top = max(np.max(arrays.transitions), np.finfo(np.float64).min)
+    top = max(np.max(arrays.transitions), _LEAST)
     exp_scores = np.exp(arrays.transitions[pairs[:, 0], pairs[:, 1]] - top)
     numba_marginals.posterior(
         arrays.emissions,

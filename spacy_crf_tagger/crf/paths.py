@@ -4,8 +4,8 @@ from typing import NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
-from . import checks, limits
-from .inference import Backend, kernels_for, require_possible
+from . import checks
+from .inference import Backend, kernels_for, require_good
 from .lattice import Array, Lattice
 
 # Random numbers that are held at a time.
@@ -43,8 +43,7 @@ def k_best(lattice: Lattice, k: int, backend: Optional[Backend] = None) -> KBest
     k = checks.as_count(k, "The number of best paths", 1)
     _require_memory(lattice, k)
     paths = KBestPaths(*kernels.k_best(lattice, k))
-    require_possible(paths.scores[0])
-    limits.require_digits(paths.scores[0], lattice.lengths, "sequence")
+    require_good(paths.scores[0], lattice)
     return paths
 
 
@@ -71,9 +70,7 @@ def sample(
     n_tokens = len(lattice.emissions)
     checks.require_memory(n * max(n_tokens, 1), "n", n, n_tokens)
     rng = np.random.default_rng(_as_seed(seed))
-    log_z = backend.log_partition(lattice)
-    require_possible(log_z)
-    limits.require_digits(log_z, lattice.lengths, "sequence")
+    require_good(backend.log_partition(lattice), lattice)
     size = max(1, _MAX_NUMBERS // max(1, n_tokens))
     chunks = [
         backend.sample(lattice, rng.random((min(size, n - first), n_tokens)))

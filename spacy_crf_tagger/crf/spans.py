@@ -76,6 +76,10 @@ class SpanPosterior:
         require_tags(lattice, scheme)
         self.scheme = scheme
         self.offsets = offsets_of(lattice.lengths)
+        # Where the sequence ends that a token is in. Before the first sequence and
+        # behind the last, no span may end.
+        self._limits = np.append(self.offsets, _NOWHERE)
+        self._limits[0] = _NOWHERE
         pairs = scheme.inner_steps
         tags, conditionals = tag_posterior(lattice, pairs, backend)
         # Probability of each tag at each token, [N, K].
@@ -195,14 +199,12 @@ class SpanPosterior:
                 f"There are {len(start)} starts, {len(end)} ends and {len(label)} "
                 "labels of spans."
             )
-        # The end of the sequence that each span starts in; of a span before or behind
-        # all sequences, no end is good.
-        sequence = np.searchsorted(self.offsets, start, side="right")
-        limit = self.offsets.take(sequence, mode="clip")
-        good = (start >= 0) & (start < end) & (end <= limit)
+        limit = self._limits[np.searchsorted(self.offsets, start, side="right")]
         n_labels = len(self.scheme.labels)
-        if not (good.all() and checks.are_below(label, n_labels)):
-            number = int(np.argmin(good & (label >= 0) & (label < n_labels)))
+        # As unsigned numbers, negative ones are larger than any limit.
+        good = (start < end) & (end <= limit) & (label.view(np.uint64) < n_labels)
+        if not good.all():
+            number = int(np.argmin(good))
             raise ValueError(
                 f"Span {number}, from {start[number]} to {end[number]} with label "
                 f"number {label[number]}: a span must have a token, lie within one "
@@ -226,4 +228,5 @@ class SpanPosterior:
         return cast(Floats, np.multiply.reduceat(factors, first))
 
 
+_NOWHERE = -(2**63)
 _BEGIN, _UNIT = 0, 3  # positions within a label's tags

@@ -8,8 +8,7 @@ from typing import Any, Callable, Dict
 import numpy as np
 import torch
 
-from spacy_crf_tagger import crf
-from spacy_crf_tagger.crf import Lattice, Potentials, TagScheme
+from spacy_crf_tagger.crf import Lattice, Potentials, TagScheme, torch_backend
 
 from .brute_force import Enumeration
 from .hostile import LIMIT, Rng, pick
@@ -45,7 +44,7 @@ class Case:
 
     @property
     def backend(self) -> Any:
-        return {"numba": None, "torch": crf.torch_backend, "tensor": None}[self.kind]
+        return {"numba": None, "torch": torch_backend, "tensor": None}[self.kind]
 
     @property
     def plain(self) -> Plain:
