@@ -5,6 +5,7 @@ from typing import Optional, Protocol, Sequence, Tuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from . import checks, limits
 from .lattice import (
     Array,
     Expectation,
@@ -12,6 +13,7 @@ from .lattice import (
     Marginals,
     TagPosterior,
     ViterbiPaths,
+    offsets_of,
 )
 
 
@@ -39,7 +41,7 @@ class Backend(Protocol):
         """
         ...
 
-    def edge_marginals(self, lattice: Lattice, tokens: Sequence[int]) -> Array:
+    def edge_marginals(self, lattice: Lattice, tokens: NDArray[np.int64]) -> Array:
         """See `edge_marginals`."""
         ...
 
@@ -75,8 +77,11 @@ def log_partition(lattice: Lattice, backend: Optional[Backend] = None) -> Array:
     lattice (Lattice): The lattice.
     backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
     RETURNS (Array): log Z of each sequence, [B]; `-inf` where no path is allowed.
+    RAISES (ValueError): If large negative scores leave no digits.
     """
-    return (backend or backend_for(lattice)).log_partition(lattice)
+    log_z = kernels_for(lattice, backend).log_partition(lattice)
+    limits.require_digits(log_z, lattice.lengths, "sequence")
+    return log_z
 
 
 def forward_backward(
@@ -92,8 +97,16 @@ def forward_backward(
     weights (Optional[Array]): What each sequence counts in the expected numbers of
         transitions, starts and ends, [B]; 1 if None.
     RETURNS (Marginals): The result. Marginals are zero where no path is allowed.
+    RAISES (ValueError): If there is not one finite weight for each sequence, or large
+        negative scores leave no digits.
     """
-    return (backend or backend_for(lattice)).forward_backward(lattice, weights)
+    kernels = kernels_for(lattice, backend)
+    if weights is not None:
+        n_sequences = len(lattice.lengths)
+        weights = checks.as_weights(weights, "weights", n_sequences, lattice.emissions)
+    marginals = kernels.forward_backward(lattice, weights)
+    limits.require_digits(marginals.log_z, lattice.lengths, "sequence")
+    return marginals
 
 
 def edge_marginals(
@@ -110,16 +123,19 @@ def edge_marginals(
         [M, K, K].
     RAISES (ValueError): For a row that does not exist or starts a sequence.
     """
-    ends = np.cumsum(lattice.lengths)
-    first = set((ends - lattice.lengths).tolist())
-    n_tokens = int(ends[-1]) if len(ends) else 0
-    for token in tokens:
-        if not 0 <= token < n_tokens or token in first:
-            raise ValueError(
-                f"Token {token} has no token before it in its sequence: give rows "
-                f"of the {n_tokens} tokens that do not start a sequence."
-            )
-    return (backend or backend_for(lattice)).edge_marginals(lattice, tokens)
+    kernels = kernels_for(lattice, backend)
+    n_tokens = len(lattice.emissions)
+    rows = checks.as_integers(tokens, "tokens", 1)
+    # With a place behind the last row for all that are not rows.
+    has_before = np.ones(n_tokens + 1, dtype=bool)
+    has_before[offsets_of(lattice.lengths)] = False
+    good = has_before[np.minimum(rows.view(np.uint64), n_tokens).view(np.int64)]
+    if not good.all():
+        raise ValueError(
+            f"Token {rows[np.argmin(good)]} has no token before it in its sequence: "
+            f"give rows of the {n_tokens} tokens that do not start a sequence."
+        )
+    return kernels.edge_marginals(require_paths_with_digits(lattice, kernels), rows)
 
 
 def viterbi(lattice: Lattice, backend: Optional[Backend] = None) -> ViterbiPaths:
@@ -130,8 +146,8 @@ def viterbi(lattice: Lattice, backend: Optional[Backend] = None) -> ViterbiPaths
     RETURNS (ViterbiPaths): The best path of each sequence and its score.
     RAISES (ValueError): If every path of a sequence is forbidden.
     """
-    paths = (backend or backend_for(lattice)).viterbi(lattice)
-    require_possible(paths.scores)
+    paths = kernels_for(lattice, backend).viterbi(lattice)
+    require_good(paths.scores, lattice)
     return paths
 
 
@@ -159,9 +175,61 @@ def require_possible(log_scores: Array) -> None:
     log_scores (Array): Log Z or the best score of each sequence, [B].
     RAISES (ImpossibleSequenceError): If one is `-inf`; names the first such sequence.
     """
+    if not len(log_scores) or bool(log_scores.min() > -np.inf):
+        return
     impossible = log_scores == -np.inf
     if bool(impossible.any()):
         raise ImpossibleSequenceError([bool(value) for value in impossible].index(True))
+
+
+def require_good(log_scores: Array, lattice: Lattice) -> None:
+    """Check that every sequence has an allowed path whose score has digits.
+
+    log_scores (Array): Log Z or the best score of each sequence, [B].
+    lattice (Lattice): The lattice.
+    RAISES (ValueError): If one has none; names the first such sequence.
+    """
+    if not limits.are_usual(log_scores):
+        require_possible(log_scores)
+        limits.require_digits(log_scores, lattice.lengths, "sequence")
+
+
+def require_paths_with_digits(lattice: Lattice, kernels: Backend) -> Lattice:
+    """Check a lattice for kernels that do not say what log Z is.
+
+    lattice (Lattice): The lattice.
+    kernels (Backend): The kernels.
+    RETURNS (Lattice): The lattice, without scores of which differences have no digits.
+    RAISES (ValueError): If a sequence has only paths with such scores.
+    """
+    if not limits.has_faint(*lattice.scores):
+        return lattice
+    log_z = kernels.log_partition(lattice)
+    limits.require_digits(log_z, lattice.lengths, "sequence")
+    return lattice.without_faint()
+
+
+def require_lattice(lattice: Lattice) -> None:
+    """RAISES (ValueError): If it is something else."""
+    if not isinstance(lattice, Lattice):
+        raise ValueError(f"A lattice is needed, not {lattice!r}: see Lattice.build.")
+
+
+def kernels_for(lattice: Lattice, backend: Optional[Backend]) -> Backend:
+    """Check the two arguments that all questions have.
+
+    lattice (Lattice): The lattice.
+    backend (Optional[Backend]): The kernels; chosen by the arrays if None.
+    RETURNS (Backend): The kernels.
+    RAISES (ValueError): If one of them is something else, or the kernels are not for
+        this kind of arrays.
+    """
+    require_lattice(lattice)
+    if backend is None:
+        return backend_for(lattice)
+    if not hasattr(backend, "forward_backward"):
+        raise ValueError(f"{backend!r} is no backend: leave it out to have one chosen.")
+    return backend
 
 
 def backend_for(lattice: Lattice) -> Backend:

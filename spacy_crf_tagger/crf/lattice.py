@@ -1,12 +1,13 @@
 """The lattice: the scores of every tag sequence, and which of them are allowed."""
 
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Optional, Sequence, Union
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypeAlias
 
+from . import checks, limits
 from .scheme import Constraints
 
 # A numpy.ndarray or a torch.Tensor; all arrays of one lattice are of one kind.
@@ -36,8 +37,13 @@ class Potentials(NamedTuple):
     def divided_by(self, temperature: float) -> "Potentials":
         """RETURNS (Potentials): All scores divided by a temperature: above 1 it makes
         the distribution over paths flatter, and changes no order of paths.
+        RAISES (ValueError): If it is not from 1e-6 to 1e6, or scores are no numbers.
         """
-        divided = [None if s is None else s / temperature for s in self[:-1]]
+        temperature = checks.as_number(temperature, "temperature", 1e-6, 1e6)
+        divided = [
+            None if scores is None else checks.as_scores(scores, name) / temperature
+            for name, scores in zip(self._fields[:-1], self[:-1], strict=True)
+        ]
         return Potentials._make([*divided, self.lengths])
 
 
@@ -100,11 +106,14 @@ class Lattice:
     """All paths through a ragged batch of sequences. A path is forbidden where it
     meets a score of `-inf`; there is no finite stand-in for that.
 
+    All scores are NumPy arrays, or all are tensors on one device. They are checked
+    and kept in single precision, if they were, and else in double.
+
     emissions (Array): [N, K]
     transitions (Array): [K, K]
     start (Array): [K]
     end (Array): [K]
-    lengths (NDArray[int]): [B]
+    lengths (NDArray[int]): [B]; a copy that cannot be written to.
     """
 
     emissions: Array
@@ -112,6 +121,17 @@ class Lattice:
     start: Array
     end: Array
     lengths: Lengths
+
+    def __post_init__(self) -> None:
+        """Check shapes and scores.
+
+        RAISES (ValueError): If shapes do not fit or a score is NaN, `+inf` or above
+            a million.
+        """
+        checked = checks.lattice_arrays(
+            self.emissions, self.transitions, self.start, self.end, self.lengths
+        )
+        self.__dict__.update(zip(_FIELDS, checked, strict=True))
 
     @classmethod
     def build(
@@ -128,113 +148,132 @@ class Lattice:
         allowed (Optional[NDArray[bool]]): The tags that are allowed at each token,
             [N, K]; all, if None.
         RETURNS (Lattice): The lattice.
-        RAISES (ValueError): If shapes do not fit or a score is NaN or `+inf`.
+        RAISES (ValueError): If shapes do not fit or a score is NaN, `+inf` or above
+            a million.
         """
-        emissions = potentials.emissions
-        if potentials.transitions is None:
+        if not isinstance(potentials, Potentials):
+            raise ValueError(f"A lattice is built from Potentials, not {potentials!r}.")
+        emissions, transitions, start, end, lengths = potentials
+        if transitions is None and start is None and end is None:
+            emissions = checks.as_emissions(emissions)
             n_tags = emissions.shape[1]
             transitions = zeros_like(emissions, (n_tags, n_tags))
             start = end = zeros_like(emissions, (n_tags,))
-        else:
-            transitions = potentials.transitions
-            start, end = potentials.start, potentials.end
-        lengths = as_lengths(potentials.lengths)
-        lattice = cls(emissions, transitions, start, end, lengths)
-        lattice.validate()
-        if constraints is not None:
-            lattice = cls(
-                emissions,
-                _forbid(transitions, constraints.transitions),
-                _forbid(start, constraints.start),
-                _forbid(end, constraints.end),
-                lengths,
+        elif transitions is None or start is None or end is None:
+            raise ValueError(
+                "Give all of transition, start and end scores, or none of them."
             )
-        return lattice if allowed is None else lattice.restrict(allowed)
+        emissions, transitions, start, end, lengths = checks.lattice_arrays(
+            emissions, transitions, start, end, lengths
+        )
+        if constraints is not None:
+            _require_constraints(constraints, emissions.shape[1])
+            transitions = _forbid(transitions, constraints.transitions)
+            start = _forbid(start, constraints.start)
+            end = _forbid(end, constraints.end)
+        if allowed is not None:
+            emissions = _forbid(emissions, _as_allowed(allowed, emissions))
+        return _trusted(emissions, transitions, start, end, lengths)
+
+    def _with(self, **changes: Array) -> "Lattice":
+        """RETURNS (Lattice): One with changes that need no check."""
+        own = {name: getattr(self, name) for name in _FIELDS}
+        return _trusted(**{**own, **changes})
 
     def restrict(self, allowed: NDArray[np.bool_]) -> "Lattice":
         """Forbid tags at tokens.
 
         allowed (NDArray[bool]): The tags that stay allowed at each token, [N, K].
         RETURNS (Lattice): A lattice with the paths that remain.
-        RAISES (ValueError): If the shape differs from that of the emissions.
+        RAISES (ValueError): If the shape differs from that of the emissions, or the
+            mask is not boolean.
         """
-        if tuple(allowed.shape) != tuple(self.emissions.shape):
-            raise ValueError(
-                f"Mask of allowed tags has shape {tuple(allowed.shape)}, the "
-                f"emissions have {tuple(self.emissions.shape)}."
-            )
-        return replace(self, emissions=_forbid(self.emissions, allowed))
+        mask = _as_allowed(allowed, self.emissions)
+        return self._with(emissions=_forbid(self.emissions, mask))
 
-    def add_scores(self, scores: NDArray[np.float32]) -> "Lattice":
-        """Add to the scores of tags at tokens.
+    def add_scores(self, scores: Array) -> "Lattice":
+        """Add to the scores of tags at tokens. What is forbidden stays so.
 
-        scores (NDArray[float]): What is added, [N, K].
+        scores (Array): What is added, [N, K].
         RETURNS (Lattice): A lattice with the sums.
+        RAISES (ValueError): If the shape differs from that of the emissions, or a sum
+            is NaN, `+inf` or above a million.
         """
-        if isinstance(self.emissions, np.ndarray):
-            return replace(self, emissions=self.emissions + scores)
-        import torch
-
-        added = torch.from_numpy(scores).to(self.emissions.device)
-        return replace(self, emissions=self.emissions + added)
+        added = checks.as_scores(scores, "added")
+        if tuple(added.shape) != tuple(self.emissions.shape):
+            raise ValueError(
+                f"Added scores have shape {tuple(added.shape)}, the emissions have "
+                f"{tuple(self.emissions.shape)}."
+            )
+        # Two large negative numbers add up to -inf, and -inf and +inf to NaN.
+        with np.errstate(over="ignore", invalid="ignore"):
+            emissions = self.emissions + like_array(added, self.emissions)
+        limits.require_bounded(emissions, "emissions")
+        return self._with(emissions=emissions)
 
     def select(self, sequences: NDArray[np.int64]) -> "Lattice":
-        """RETURNS (Lattice): The lattice of some sequences, given by their numbers."""
-        offsets = offsets_of(self.lengths)
-        rows = [np.arange(offsets[n], offsets[n + 1]) for n in sequences.tolist()]
-        emissions = self.emissions[np.concatenate([offsets[:0], *rows])]
-        return replace(self, emissions=emissions, lengths=self.lengths[sequences])
+        """Take some sequences.
+
+        sequences (NDArray[int]): Their numbers, which may come several times.
+        RETURNS (Lattice): The lattice of these.
+        RAISES (ValueError): For a number that is no sequence's.
+        """
+        numbers = checks.as_indices(sequences, "sequences", len(self.lengths))
+        lengths = self.lengths[numbers]
+        lengths.setflags(write=False)
+        first = offsets_of(lengths)[:-1]
+        rows = np.repeat(offsets_of(self.lengths)[numbers] - first, lengths)
+        rows += np.arange(len(rows))
+        return self._with(emissions=self.emissions[rows], lengths=lengths)
 
     @property
     def n_tags(self) -> int:
         """RETURNS (int): The number of tags, K."""
         return int(self.emissions.shape[1])
 
-    def validate(self) -> None:
-        """Check shapes and scores.
+    @property
+    def scores(self) -> Tuple[Array, Array, Array, Array]:
+        """RETURNS (Tuple): Emissions, transitions, start and end scores."""
+        return self.emissions, self.transitions, self.start, self.end
 
-        RAISES (ValueError): If shapes do not fit or a score is NaN or `+inf`.
+    def without_faint(self) -> "Lattice":
+        """RETURNS (Lattice): The lattice with `-inf` for scores that are as good as
+        that, for recursions that take differences of such scores.
         """
-        if self.emissions.ndim != 2 or self.emissions.shape[1] == 0:
-            raise ValueError(
-                "Emissions must have one row for each token and one column for each "
-                f"tag, but their shape is {tuple(self.emissions.shape)}."
-            )
-        n_tokens, n_tags = self.emissions.shape
-        total = int(self.lengths.sum())
-        if total != n_tokens or self.lengths.min(initial=0) < 0:
-            raise ValueError(
-                f"Lengths {self.lengths.tolist()[:10]} (sum {total}) "
-                f"do not add up to the {n_tokens} rows of the emissions."
-            )
-        for name, shape in (
-            ("transitions", (n_tags, n_tags)),
-            ("start", (n_tags,)),
-            ("end", (n_tags,)),
-        ):
-            if tuple(getattr(self, name).shape) != shape:
-                raise ValueError(
-                    f"CRF {name} scores must have shape {shape}, not "
-                    f"{tuple(getattr(self, name).shape)}."
-                )
-        for name in ("emissions", "transitions", "start", "end"):
-            scores = getattr(self, name)
-            # The maximum is NaN if any score is: one pass, no temporary array.
-            if 0 not in scores.shape and not bool(scores.max() < np.inf):
-                raise ValueError(
-                    f"CRF {name} scores contain NaN or +inf. If this happens in "
-                    "training, lower the learning rate or clip gradients; in "
-                    "prediction, the weights are damaged."
-                )
+        forbidden = [_forbid(each, each >= limits.FAINT) for each in self.scores]
+        return self._with(**dict(zip(_FIELDS[:4], forbidden, strict=True)))
 
 
-def as_lengths(lengths: Union[Sequence[int], Lengths]) -> Lengths:
-    """Bring the lengths of sequences into the form that kernels expect.
+_FIELDS = ("emissions", "transitions", "start", "end", "lengths")
 
-    lengths (Sequence[int]): Tokens of each sequence.
-    RETURNS (NDArray[int]): The lengths, [B].
-    """
-    return np.asarray(lengths, dtype=np.int64).reshape(-1)
+
+def _trusted(
+    emissions: Array, transitions: Array, start: Array, end: Array, lengths: Lengths
+) -> Lattice:
+    """RETURNS (Lattice): One of what has been checked already."""
+    lattice = object.__new__(Lattice)
+    lattice.__dict__.update(
+        emissions=emissions,
+        transitions=transitions,
+        start=start,
+        end=end,
+        lengths=lengths,
+    )
+    return lattice
+
+
+def _require_constraints(constraints: Constraints, n_tags: int) -> None:
+    if not isinstance(constraints, Constraints):
+        raise ValueError(f"Constraints are needed, not {constraints!r}.")
+    if len(constraints.start) != n_tags:
+        raise ValueError(
+            f"The constraints are for {len(constraints.start)} tags, but the "
+            f"scores for {n_tags}."
+        )
+
+
+def _as_allowed(allowed: Array, emissions: Array) -> Array:
+    return checks.as_mask(allowed, "Mask of allowed tags", emissions.shape)
 
 
 def offsets_of(lengths: Lengths) -> Lengths:
@@ -249,6 +288,18 @@ def offsets_of(lengths: Lengths) -> Lengths:
 def to_numpy(array: Array) -> Any:
     """RETURNS (NDArray): The same numbers as a NumPy array."""
     return array if isinstance(array, np.ndarray) else array.cpu().numpy()
+
+
+def like_array(array: Array, like: Array) -> Array:
+    """RETURNS (Array): The same numbers as an array of another's kind and device."""
+    if isinstance(like, np.ndarray):
+        return to_numpy(array)
+    import torch
+
+    if isinstance(array, np.ndarray):
+        # Torch cannot share an array that is read-only, as some masks are.
+        array = torch.from_numpy(np.array(array))
+    return array.to(like.device)
 
 
 def zeros_like(array: Array, shape: Sequence[int]) -> Array:
@@ -279,10 +330,8 @@ def add_rows(
     return array.index_add_(0, index, weighted.to(array.dtype))
 
 
-def _forbid(scores: Array, allowed: NDArray[np.bool_]) -> Array:
+def _forbid(scores: Array, allowed: Array) -> Array:
+    mask = like_array(allowed, scores)
     if isinstance(scores, np.ndarray):
-        return np.where(allowed, scores, -np.inf).astype(scores.dtype, copy=False)
-    import torch
-
-    mask = torch.from_numpy(np.array(allowed)).to(scores.device)
+        return np.where(mask, scores, -np.inf)
     return scores.masked_fill(~mask, -np.inf)

@@ -5,7 +5,14 @@ from typing import Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .inference import Backend, backend_for, forward_backward, require_possible
+from . import checks, limits
+from .inference import (
+    Backend,
+    forward_backward,
+    kernels_for,
+    require_lattice,
+    require_possible,
+)
 from .lattice import Array, Lattice, Marginals, Potentials
 
 
@@ -24,15 +31,17 @@ def path_loss(
     RAISES (ValueError): If there is not one tag for each token, a number is no tag's,
         or a path is forbidden.
     """
-    n_tokens = int(lattice.lengths.sum())
-    if tags.shape != (n_tokens,) or not ((tags >= 0) & (tags < lattice.n_tags)).all():
+    kernels = kernels_for(lattice, backend)
+    n_tokens = len(lattice.emissions)
+    tags = checks.as_integers(tags, "tags")
+    if tags.shape != (n_tokens,) or not checks.are_below(tags, lattice.n_tags):
         raise ValueError(
             f"A path needs one tag from 0 to {lattice.n_tags - 1} for each of "
             f"{n_tokens} tokens; the tags' shape is {tags.shape}, and they are from "
             f"{tags.min(initial=0)} to {tags.max(initial=0)}."
         )
-    kernels = backend or backend_for(lattice)
     rest = kernels.forward_backward(lattice)
+    limits.require_digits(rest.log_z, lattice.lengths, "sequence")
     scores = kernels.subtract_paths(lattice, tags, rest)
     require_possible(scores)
     return rest.log_z - scores, Potentials(*rest[1:], lattice.lengths)
@@ -51,12 +60,14 @@ def negative_log_likelihood(
     backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
     RETURNS (Tuple[Array, Potentials]): The loss of each sequence, [B], in nats, and
         the gradients of their sum.
-    RAISES (ValueError): If a sequence has no path that agrees with its annotation.
+    RAISES (ValueError): If a sequence has no path that agrees with its annotation, or
+        the lattices differ in their shapes or the kind of their arrays.
     """
     _require_same_sequences(free, known)
     expected = forward_backward(free, backend)
     observed = forward_backward(known, backend)
     require_possible(observed.log_z)
+    require_possible(expected.log_z)
     return expected.log_z - observed.log_z, _difference(expected, observed, free)
 
 
@@ -75,7 +86,9 @@ def divergence(
     backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
     RETURNS (Tuple[Array, Potentials]): The sum of the divergences of all sequences,
         in nats, and its gradients.
-    RAISES (ValueError): If a sequence has no allowed path.
+    RAISES (ValueError): If a sequence has no allowed path, the student forbids what
+        the teacher allows, or the lattices differ in their shapes or the kind of their
+        arrays.
     """
     _require_same_sequences(student, teacher)
     ours = forward_backward(student, backend)
@@ -93,14 +106,27 @@ def divergence(
         # Elsewhere both may be -inf, of which there is no difference.
         difference = theirs_scores[possible] - our_scores[possible]
         value = value + (probabilities[possible] * difference).sum()
+    if not float(value) < np.inf:
+        raise ValueError(
+            "The student forbids a tag or a step that the teacher allows, so that the "
+            "divergence is infinite. Give both the same restrictions."
+        )
     return value, _difference(ours, theirs, student)
 
 
 def _require_same_sequences(a: Lattice, b: Lattice) -> None:
-    if a.n_tags != b.n_tags or a.lengths.tolist() != b.lengths.tolist():
+    for lattice in (a, b):
+        require_lattice(lattice)
+    if a.n_tags != b.n_tags or not np.array_equal(a.lengths, b.lengths):
         raise ValueError(
             f"Two lattices are compared that differ in their tags ({a.n_tags} and "
             f"{b.n_tags}) or in the lengths of their sequences."
+        )
+    places = [checks.place_of(lattice.emissions) for lattice in (a, b)]
+    if places[0] != places[1]:
+        raise ValueError(
+            f"Two lattices are compared of which one is {places[0]}, the other "
+            f"{places[1]}."
         )
 
 

@@ -1,12 +1,17 @@
 """What is known *not* to be: the cost of spans that are no entities."""
 
-from dataclasses import replace
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .inference import Backend, forward_backward, log_partition, require_possible
+from . import checks, limits
+from .inference import (
+    Backend,
+    kernels_for,
+    require_paths_with_digits,
+    require_possible,
+)
 from .lattice import (
     Lattice,
     Lengths,
@@ -17,6 +22,7 @@ from .lattice import (
     zeros_like,
 )
 from .scheme import TagScheme
+from .spans import require_tags
 
 # Rows of the lattices that are held at once.
 _MAX_ROWS = 2**17
@@ -53,15 +59,20 @@ def negative_span_loss(
     backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
     RETURNS (Tuple[NDArray[float], Potentials]): The loss of each span, [S], in nats,
         and the gradients of their sum.
-    RAISES (ValueError): If every path has the span.
+    RAISES (ValueError): If every path has the span; or for a span that is empty, out of
+        bounds or not within one sequence, and for labels that are missing, repeated, or
+        none of the scheme.
     """
-    losses = np.zeros(len(spans))
-    scores = (free.emissions, free.transitions, free.start, free.end)
-    zeros = [zeros_like(each, each.shape) for each in scores]
+    require_tags(free, scheme)
+    kernels = kernels_for(free, backend)
+    checked = _as_spans(spans, free.lengths, scheme)
+    free = require_paths_with_digits(free, kernels)
+    losses = np.zeros(len(checked))
+    zeros = [zeros_like(each, each.shape) for each in free.scores]
     gradients = Potentials._make([*zeros, free.lengths])
-    for chunk in _chunks(spans, free.lengths):
-        copies = _Copies(free, spans[chunk], scheme)
-        losses[chunk], gradients = copies.add_loss(gradients, backend)
+    for chunk in _chunks(checked, free.lengths):
+        copies = _Copies(free, checked[chunk], scheme)
+        losses[chunk], gradients = copies.add_loss(gradients, kernels)
     return losses, gradients
 
 
@@ -75,8 +86,10 @@ class _Copies:
         rows: List[NDArray[np.int64]] = []
         masks: List[NDArray[np.bool_]] = []
         self.first_copies: List[int] = []  # the unrestricted copy of each span
+        self.sequences: List[int] = []  # that each span is in
         for span in spans:
             sequence = _sequence_of(span, offsets)
+            self.sequences.append(sequence)
             first, end = int(offsets[sequence]), int(offsets[sequence + 1])
             everything = np.ones((end - first, free.n_tags), dtype=bool)
             own = [everything]
@@ -88,20 +101,17 @@ class _Copies:
             masks += own
             rows += [np.arange(first, end)] * len(own)
         self.rows = np.concatenate(rows)
-        copied = replace(
-            free,
-            emissions=free.emissions[self.rows],
-            lengths=np.array([len(each) for each in rows], dtype=np.int64),
-        )
-        self.lattice = copied.restrict(np.concatenate(masks))
+        # Which sequences these are in turn, by their number.
+        sequences = np.repeat(self.sequences, np.diff([*self.first_copies, len(rows)]))
+        self.lattice = free.select(sequences).restrict(np.concatenate(masks))
 
     def add_loss(
-        self, gradients: Potentials, backend: Optional[Backend]
+        self, gradients: Potentials, kernels: Backend
     ) -> Tuple[NDArray[np.float64], Potentials]:
         """RETURNS (Tuple[NDArray[float], Potentials]): The losses, and the gradients
         with those of their sum added.
         """
-        log_z = to_numpy(log_partition(self.lattice, backend))  # [C]
+        log_z = to_numpy(kernels.log_partition(self.lattice))  # [C]
         first = np.array(self.first_copies)
         n_restricted = np.diff([*first, len(log_z)]) - 1
         is_restricted = np.ones(len(log_z), dtype=bool)
@@ -109,17 +119,48 @@ class _Copies:
         restricted = log_z[is_restricted]
         log_without = np.logaddexp.reduceat(restricted, offsets_of(n_restricted)[:-1])
         require_possible(log_without)
+        lengths = self.lattice.lengths[first]
+        limits.require_digits(log_without, lengths, "the sequence without span")
         weights = np.ones(len(log_z))
         weights[is_restricted] = -np.exp(
             restricted - np.repeat(log_without, n_restricted)
         )
-        marginals = forward_backward(self.lattice, backend, weights)
+        marginals = kernels.forward_backward(self.lattice, weights)
         by_row = np.repeat(weights, self.lattice.lengths)[:, None]
         emissions = add_rows(gradients.emissions, self.rows, marginals.tags, by_row)
         sums = (marginals.transitions, marginals.start, marginals.end)
         totals = [a + b for a, b in zip(gradients[1:4], sums, strict=True)]
         summed = Potentials._make([emissions, *totals, gradients.lengths])
         return log_z[first] - log_without, summed
+
+
+def _as_spans(
+    spans: Sequence[NegativeSpan], lengths: Lengths, scheme: TagScheme
+) -> List[NegativeSpan]:
+    """RETURNS (List[NegativeSpan]): The spans, checked."""
+    offsets = offsets_of(lengths)
+    n_tokens, n_labels = int(offsets[-1]), len(scheme.labels)
+    checked: List[NegativeSpan] = []
+    for number, span in enumerate(spans):
+        if not isinstance(span, NegativeSpan):
+            raise ValueError(f"Span {number} is {span!r}, but must be a NegativeSpan.")
+        start = checks.as_count(span.start, f"Start of span {number}", 0, n_tokens)
+        end = checks.as_count(span.end, f"End of span {number}", 0, n_tokens)
+        column = checks.as_indices(span.labels, f"Labels of span {number}", n_labels)
+        labels = tuple(column.tolist())
+        own = NegativeSpan(start, end, labels)
+        sequence_end = offsets[min(_sequence_of(own, offsets) + 1, len(lengths))]
+        if not start < end <= sequence_end:
+            raise ValueError(
+                f"Span {number}, from {start} to {end}, is empty or not within one "
+                "sequence."
+            )
+        if not labels or len(set(labels)) < len(labels):
+            raise ValueError(
+                f"Span {number} must have labels, each of them once, not {labels}."
+            )
+        checked.append(own)
+    return checked
 
 
 def _deviations(

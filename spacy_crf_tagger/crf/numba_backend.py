@@ -1,12 +1,13 @@
 """The recursions on the CPU: prepares arrays for the kernels and names the results."""
 
 from itertools import pairwise
-from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import (
+    limits,
     numba_expectation,
     numba_log,
     numba_marginals,
@@ -31,6 +32,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _ZERO = np.zeros(1)
+_LEAST = float(np.finfo(np.float64).min)
 
 
 class _Arrays(NamedTuple):
@@ -75,7 +77,8 @@ def log_partition(lattice: Lattice) -> Floats:
         log_z,
         trusted,
     )
-    numba_scaling.add_tops(lattice.lengths, *scaled.tops, log_z)
+    # Numba would compile again for the lengths themselves, which are read-only.
+    numba_scaling.add_tops(lattice.lengths.copy(), *scaled.tops, log_z)
     for b, sequence in _left(arrays, trusted):
         alpha = np.empty(sequence.shape)
         log_z[b] = numba_log.log_forward(sequence, *arrays[1:4], alpha)
@@ -86,7 +89,6 @@ def forward_backward(lattice: Lattice, weights: Optional[Floats] = None) -> Marg
     """Compute log Z and marginals; see `inference.forward_backward`."""
     if weights is None:
         weights = np.ones(len(lattice.lengths))
-    weights = weights.astype(np.float64, copy=False)
     arrays = _arrays(lattice)
     emissions, n_tags = arrays.emissions, lattice.n_tags
     scaled = _scaled(arrays, lattice.lengths)
@@ -107,7 +109,7 @@ def forward_backward(lattice: Lattice, weights: Optional[Floats] = None) -> Marg
         tags,
         steps,
     )
-    numba_scaling.add_tops(lattice.lengths, *scaled.tops, log_z)
+    numba_scaling.add_tops(lattice.lengths.copy(), *scaled.tops, log_z)
     edges = scaled.layout.spread(steps * onward.values)
     for b, sequence in _left(arrays, trusted):
         own = tags[arrays.offsets[b] : arrays.offsets[b + 1]]
@@ -123,20 +125,17 @@ def forward_backward(lattice: Lattice, weights: Optional[Floats] = None) -> Marg
 def subtract_paths(lattice: Lattice, tags: Ints, expected: Marginals) -> Floats:
     """Subtract paths from expected numbers; see `inference.Backend.subtract_paths`."""
     scores = np.zeros(len(lattice.lengths))
-    numba_marginals.subtract_paths(
-        *_arrays(lattice), tags.astype(np.int64, copy=False), scores, *expected[1:]
-    )
+    numba_marginals.subtract_paths(*_arrays(lattice), tags, scores, *expected[1:])
     return scores
 
 
-def edge_marginals(lattice: Lattice, tokens: Sequence[int]) -> Floats:
+def edge_marginals(lattice: Lattice, tokens: Ints) -> Floats:
     """Compute joint probabilities of neighbouring tags, [M, K, K]; see
     `inference.edge_marginals`.
     """
-    rows = np.asarray(tokens, dtype=np.int64)
-    edges = np.zeros((len(rows), lattice.n_tags, lattice.n_tags))
-    order = np.argsort(rows, kind="stable")
-    numba_log.edge_marginals(*_arrays(lattice), rows[order], order, edges)
+    edges = np.zeros((len(tokens), lattice.n_tags, lattice.n_tags))
+    order = np.argsort(tokens, kind="stable")
+    numba_log.edge_marginals(*_arrays(lattice), tokens[order], order, edges)
     return edges
 
 
@@ -167,7 +166,8 @@ def tag_posterior(lattice: Lattice, pairs: NDArray[np.int64]) -> TagPosterior:
         np.zeros((n_tokens, n_tags)), np.zeros((n_tokens, len(pairs)))
     )
     log_z, trusted = _no_results(lattice)
-    top = np.max(arrays.transitions)
+    # Where all are forbidden, so is each of them less a number.
+    top = max(np.max(arrays.transitions), _LEAST)
     exp_scores = np.exp(arrays.transitions[pairs[:, 0], pairs[:, 1]] - top)
     numba_marginals.posterior(
         arrays.emissions,
@@ -182,7 +182,10 @@ def tag_posterior(lattice: Lattice, pairs: NDArray[np.int64]) -> TagPosterior:
         trusted,
         *result,
     )
-    for b, sequence in _left(arrays, trusted):
+    left = _left(arrays, trusted)
+    if left and limits.has_faint(*arrays[:4]):
+        limits.require_digits(log_partition(lattice), lattice.lengths, "sequence")
+    for b, sequence in left:
         own = slice(arrays.offsets[b], arrays.offsets[b + 1])
         numba_log.log_posterior(
             sequence, *arrays[1:4], pairs, result.tags[own], result.conditionals[own]
@@ -202,9 +205,7 @@ def expected_weight(lattice: Lattice, weights: Floats) -> Expectation:
         np.zeros(n_tags),
         lattice.lengths,
     )
-    numba_expectation.expectation(
-        *arrays, weights.astype(np.float64), values, *gradients[:-1]
-    )
+    numba_expectation.expectation(*arrays, weights, values, *gradients[:-1])
     return Expectation(values, gradients)
 
 
@@ -240,11 +241,13 @@ def sample(lattice: Lattice, uniforms: Floats) -> NDArray[np.int64]:
 
 
 def _arrays(lattice: Lattice) -> _Arrays:
-    emissions = lattice.emissions
-    if emissions.dtype not in (np.float32, np.float64):
-        emissions = emissions.astype(np.float64)
+    if not isinstance(lattice.emissions, np.ndarray):
+        raise ValueError(
+            "The scores are tensors, but the Numba kernels take NumPy arrays: leave "
+            "the backend out to have one chosen."
+        )
     return _Arrays(
-        np.ascontiguousarray(emissions),
+        lattice.emissions,
         np.ascontiguousarray(lattice.transitions, dtype=np.float64),
         np.ascontiguousarray(lattice.start, dtype=np.float64),
         np.ascontiguousarray(lattice.end, dtype=np.float64),

@@ -4,7 +4,8 @@ from typing import NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
-from .inference import Backend, backend_for, require_possible
+from . import checks
+from .inference import Backend, kernels_for, require_good
 from .lattice import Array, Lattice
 
 # Random numbers that are held at a time.
@@ -35,12 +36,14 @@ def k_best(lattice: Lattice, k: int, backend: Optional[Backend] = None) -> KBest
     RETURNS (KBestPaths): The paths, of which no two are equal. The first is that of
         `viterbi`; of paths with equal scores, the one with the lower tag numbers,
         read from the end, comes first.
-    RAISES (ValueError): If k is less than 1, or every path of a sequence is forbidden.
+    RAISES (ValueError): If k is less than 1, or so large that the answer would not fit
+        into memory, or every path of a sequence is forbidden.
     """
-    if k < 1:
-        raise ValueError(f"The number of best paths must be at least 1, not {k}.")
-    paths = KBestPaths(*(backend or backend_for(lattice)).k_best(lattice, k))
-    require_possible(paths.scores[0])
+    kernels = kernels_for(lattice, backend)
+    k = checks.as_count(k, "The number of best paths", 1)
+    _require_memory(lattice, k)
+    paths = KBestPaths(*kernels.k_best(lattice, k))
+    require_good(paths.scores[0], lattice)
     return paths
 
 
@@ -59,14 +62,15 @@ def sample(
     seed (Union[int, Sequence[int]]): Seed of NumPy's random numbers.
     backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
     RETURNS (Array): The tags of independent paths, end to end, [n, N].
-    RAISES (ValueError): If n is less than 1, or every path of a sequence is forbidden.
+    RAISES (ValueError): If n is less than 1, or so large that the answer would not fit
+        into memory, the seed is no seed, or every path of a sequence is forbidden.
     """
-    if n < 1:
-        raise ValueError(f"The number of paths to draw must be at least 1, not {n}.")
-    backend = backend or backend_for(lattice)
-    require_possible(backend.log_partition(lattice))
-    rng = np.random.default_rng(seed)
+    backend = kernels_for(lattice, backend)
+    n = checks.as_count(n, "The number of paths to draw", 1)
     n_tokens = len(lattice.emissions)
+    checks.require_memory(n * max(n_tokens, 1), "n", n, n_tokens)
+    rng = np.random.default_rng(_as_seed(seed))
+    require_good(backend.log_partition(lattice), lattice)
     size = max(1, _MAX_NUMBERS // max(1, n_tokens))
     chunks = [
         backend.sample(lattice, rng.random((min(size, n - first), n_tokens)))
@@ -77,3 +81,22 @@ def sample(
     import torch
 
     return torch.cat(chunks)
+
+
+def _as_seed(seed: Union[int, Sequence[int]]) -> Union[int, Sequence[int]]:
+    if isinstance(seed, (list, tuple, np.ndarray)) and np.ndim(seed) == 1 and len(seed):
+        return [checks.as_count(number, "A number of the seed") for number in seed]
+    return checks.as_count(seed, "The seed, unless it is a list of whole numbers,")
+
+
+def _require_memory(lattice: Lattice, k: int) -> None:
+    """Check that k paths fit into memory, and the lists that lead to them."""
+    n_tokens, n_tags = lattice.emissions.shape
+    longest = int(lattice.lengths.max(initial=0))
+    # Torch has the lists of all sequences at a time.
+    is_array = isinstance(lattice.emissions, np.ndarray)
+    n_cells = (longest if is_array else n_tokens) * n_tags
+    # No more paths than that lead to a tag.
+    width = min(k, n_tags ** min(max(longest - 1, 0), 64))
+    answer = max(1, n_tokens + len(lattice.lengths))
+    checks.require_memory(k * answer + n_cells * width, "k", k, answer + n_cells)

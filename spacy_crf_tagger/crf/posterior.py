@@ -5,7 +5,8 @@ from typing import Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from .inference import Backend, backend_for
+from . import checks
+from .inference import Backend, kernels_for, require_paths_with_digits
 from .lattice import Expectation, Lattice, TagPosterior
 
 
@@ -21,8 +22,12 @@ def tag_posterior(
         be tokens × K × K.
     backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
     RETURNS (TagPosterior): The result; all zero where no path is allowed.
+    RAISES (ValueError): If a pair is no pair of tags, or large negative scores leave no
+        digits.
     """
-    return (backend or backend_for(lattice)).tag_posterior(lattice, pairs)
+    kernels = kernels_for(lattice, backend)
+    pairs = checks.as_indices(pairs, "pairs", lattice.n_tags, columns=2)
+    return kernels.tag_posterior(lattice, pairs)
 
 
 def expected_weight(
@@ -39,5 +44,12 @@ def expected_weight(
     backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
     RETURNS (Expectation): The expectations and gradients; zero where no path is
         allowed.
+    RAISES (ValueError): If there is not one finite weight for each tag, or large
+        negative scores leave no digits.
     """
-    return (backend or backend_for(lattice)).expected_weight(lattice, weights)
+    kernels = kernels_for(lattice, backend)
+    weights = checks.as_weights(weights, "weights", lattice.n_tags, _NUMPY)
+    return kernels.expected_weight(require_paths_with_digits(lattice, kernels), weights)
+
+
+_NUMPY = np.zeros(0)

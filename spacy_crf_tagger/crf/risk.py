@@ -5,6 +5,7 @@ from typing import List
 
 import numpy as np
 
+from . import checks
 from .spans import Ints, ScoredSpans
 
 
@@ -17,7 +18,14 @@ def minimum_risk(candidates: ScoredSpans, price: float) -> Ints:
     candidates (ScoredSpans): The spans to choose from.
     price (float): The price of a span; less probable ones are never chosen.
     RETURNS (NDArray[int]): Numbers of the chosen candidates, ordered by their start.
+    RAISES (ValueError): If the candidates are no spans with probabilities, or the price
+        is no finite number.
     """
+    price = checks.as_number(price, "price")
+    return _minimum_risk(as_candidates(candidates), price)
+
+
+def _minimum_risk(candidates: ScoredSpans, price: float) -> Ints:
     worth = np.flatnonzero(candidates.probability > price)
     order = worth[np.lexsort((candidates.start[worth], candidates.end[worth]))]
     ends: List[int] = candidates.end[order].tolist()
@@ -58,14 +66,50 @@ def largest_expected_f(candidates: ScoredSpans, expected_number: float) -> Ints:
     candidates (ScoredSpans): The spans to choose from, of one sequence.
     expected_number (float): Expected number of entities of the sequence.
     RETURNS (NDArray[int]): Numbers of the chosen candidates, ordered by their start.
+    RAISES (ValueError): If the candidates are no spans with probabilities, or the
+        expected number is negative or not finite.
     """
+    expected_number = checks.as_number(expected_number, "expected_number", 0.0)
+    candidates = as_candidates(candidates)
     best_f = 0.0
     best: Ints = np.zeros(0, dtype=np.int64)
     while True:
-        chosen = minimum_risk(candidates, best_f / 2)
+        chosen = _minimum_risk(candidates, best_f / 2)
         total = 2 * float(candidates.probability[chosen].sum())
         reached = total / (len(chosen) + expected_number) if total else 0.0
         # In floating point the last step may fall back by a rounding error.
         if reached <= best_f * (1 + 1e-12):
             return best
         best_f, best = reached, chosen
+
+
+def as_candidates(candidates: ScoredSpans) -> ScoredSpans:
+    """Check spans with probabilities.
+
+    candidates (ScoredSpans): The spans.
+    RETURNS (ScoredSpans): The spans.
+    RAISES (ValueError): If their columns differ in length, a span is empty or starts
+        below 0, or a probability is not from 0 to 1.
+    """
+    if not isinstance(candidates, ScoredSpans):
+        raise ValueError(f"Candidates must be ScoredSpans, not {candidates!r}.")
+    start, end, label = (
+        checks.as_indices(column, name, 2**62)
+        for name, column in zip(candidates._fields, candidates[:3], strict=False)
+    )
+    size = len(start)
+    probability = checks.as_weights(candidates.probability, "probability", size, start)
+    if len(end) != size or len(label) != size:
+        raise ValueError(
+            f"Candidates have {size} starts, {len(end)} ends and {len(label)} labels."
+        )
+    # Probabilities may be rounded up.
+    good = (start < end) & (probability >= 0.0) & (probability <= 1.0 + 1e-9)
+    if not good.all():
+        number = int(np.argmin(good))
+        raise ValueError(
+            f"Candidate {number} is the span ({start[number]}, {end[number]}) with a "
+            f"probability of {probability[number]}: spans must not be empty, and "
+            "probabilities from 0 to 1."
+        )
+    return ScoredSpans(start, end, label, probability)

@@ -7,6 +7,9 @@ from typing import Iterable, List, NamedTuple, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from . import checks
+from .limits import is_tensor
+
 OUTSIDE = 0
 POSITIONS = {"biluo": "BILU", "bio": "BI"}
 
@@ -23,6 +26,21 @@ class Constraints:
     transitions: NDArray[np.bool_]
     start: NDArray[np.bool_]
     end: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        """Check that all are boolean and for the same tags.
+
+        RAISES (ValueError): If they are not.
+        """
+        n_tags = len(checks.as_mask(self.start, "Constraints' start", (None,)))
+        for name, shape in (
+            ("transitions", (n_tags, n_tags)),
+            ("start", (n_tags,)),
+            ("end", (n_tags,)),
+        ):
+            what = f"Constraints' {name}"
+            mask = checks.as_mask(getattr(self, name), what, shape)
+            self.__dict__[name] = mask.cpu().numpy() if is_tensor(mask) else mask
 
 
 class TaggedSpans(NamedTuple):
@@ -52,9 +70,17 @@ class TagScheme:
         name (str): `"biluo"` (begin, inside, last, unit, outside: Ratinov and Roth
             2009) or `"bio"` (begin, inside, outside).
         RAISES (ValueError): For an unknown scheme, a label that is empty or no string,
-            or a repeated label.
+            a repeated label, or labels that have no order.
         """
-        if name not in POSITIONS:
+        if isinstance(labels, (str, bytes, set, frozenset)) or not hasattr(
+            labels, "__iter__"
+        ):
+            raise ValueError(
+                f"Labels must be a list of strings, not {labels!r}: their order "
+                "numbers the tags."
+            )
+        labels = tuple(labels)
+        if not isinstance(name, str) or name not in POSITIONS:
             raise ValueError(
                 f"Unknown tag scheme {name!r}: choose one of {sorted(POSITIONS)}."
             )
@@ -65,7 +91,7 @@ class TagScheme:
         if len(set(labels)) != len(labels):
             raise ValueError(f"Repeated label among {list(labels)!r}.")
         self.name = name
-        self.labels: Tuple[str, ...] = tuple(labels)
+        self.labels: Tuple[str, ...] = labels
         self.positions = POSITIONS[name]
 
     @property
@@ -146,7 +172,19 @@ class TagScheme:
         first (NDArray[bool]): Whether the token is the first of its entity, [N].
         last (NDArray[bool]): Whether the token is the last of its entity, [N].
         RETURNS (NDArray[int]): The tags, [N].
+        RAISES (ValueError): For a label that there is not, or masks that do not fit.
         """
+        label = checks.as_indices(label, "label", len(self.labels))
+        first = checks.as_mask(first, "first", label.shape)
+        last = checks.as_mask(last, "last", label.shape)
+        return self._tag_of(label, first, last)
+
+    def _tag_of(
+        self,
+        label: NDArray[np.int64],
+        first: NDArray[np.bool_],
+        last: NDArray[np.bool_],
+    ) -> NDArray[np.int64]:
         if self.name == "bio":
             offset = np.where(first, 0, 1)
         else:
@@ -154,7 +192,11 @@ class TagScheme:
         return 1 + label * len(self.positions) + offset
 
     def inside_tag(self, label: int) -> int:
-        """RETURNS (int): The tag that goes on within an entity of a label."""
+        """RETURNS (int): The tag that goes on within an entity of a label.
+
+        RAISES (ValueError): For a label that there is not.
+        """
+        label = checks.as_count(label, "label", 0, len(self.labels) - 1)
         return 2 + label * len(self.positions)
 
     def encode(
@@ -169,8 +211,13 @@ class TagScheme:
         RAISES (ValueError): For an empty span, overlap, a span out of bounds, or a
             label that there is not.
         """
+        length = checks.as_count(length, "length", 0, checks.MOST_NUMBERS)
         tags = np.zeros(length, dtype=np.int64)
-        for start, end, label in spans:
+        for span in spans:
+            start, end, label = (
+                checks.as_count(number, f"Span {span}: number", -(2**62))
+                for number in _triple(span)
+            )
             if not 0 <= start < end <= length:
                 raise ValueError(
                     f"Span ({start}, {end}) does not fit into {length} tokens."
@@ -183,7 +230,7 @@ class TagScheme:
             if tags[start:end].any():
                 raise ValueError(f"Span ({start}, {end}) overlaps another span.")
             token = np.arange(start, end)
-            tags[start:end] = self.tag_of(
+            tags[start:end] = self._tag_of(
                 np.full(end - start, label), token == start, token == end - 1
             )
         return tags
@@ -194,7 +241,11 @@ class TagScheme:
 
         tags (NDArray[int]): Tag sequences that the scheme allows, end to end, [N].
         RETURNS (TaggedSpans): The spans, numbered over the batch's tokens.
+        RAISES (ValueError): For a number that is no tag's, or a tag that cannot be
+            where it is.
         """
+        tags = checks.as_indices(tags, "tags", self.n_tags)
+        self._require_valid(tags)
         letters = self._position_codes[tags]  # [N]
         if self.name == "biluo":
             start = np.flatnonzero((letters == _B) | (letters == _U))
@@ -206,9 +257,38 @@ class TagScheme:
             end = np.flatnonzero((letters != _O) & ~followed) + 1
         return TaggedSpans(start, end, self.tag_labels[tags[start]])
 
+    def _require_valid(self, tags: NDArray[np.int64]) -> None:
+        """Check that tags may follow each other. What ends a sequence and starts the
+        next may do that as well.
+        """
+        allowed = self.constraints
+        if not len(tags):
+            return
+        if not (allowed.start[tags[0]] and allowed.end[tags[-1]]):
+            raise ValueError(
+                f"No sequence of tags starts with {self.tags[tags[0]]} and ends with "
+                f"{self.tags[tags[-1]]}."
+            )
+        follows = allowed.transitions[tags[:-1], tags[1:]]
+        if not follows.all():
+            place = int(np.argmin(follows))
+            before, after = (self.tags[tag] for tag in tags[place : place + 2])
+            raise ValueError(
+                f"tags[{place + 1}] is {after}, which cannot follow {before}."
+            )
+
     @cached_property
     def _position_codes(self) -> NDArray[np.int8]:
         return np.array(["OBILU".index(pos) for pos in self.tag_positions], np.int8)
+
+
+def _triple(span: Iterable[int]) -> Tuple[int, ...]:
+    triple = tuple(span) if hasattr(span, "__iter__") else ()
+    if len(triple) != 3:
+        raise ValueError(
+            f"{span!r} is no span: give first token, token after the last, and label."
+        )
+    return triple
 
 
 _O, _B, _I, _L, _U = range(5)

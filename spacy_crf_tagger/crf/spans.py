@@ -1,11 +1,12 @@
 """Probabilities of labelled spans, from the posterior of their tags."""
 
-from typing import List, NamedTuple, Optional, cast
+from typing import List, NamedTuple, Optional, Tuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .inference import Backend, require_possible
+from . import checks
+from .inference import Backend, require_lattice, require_possible
 from .lattice import Lattice, offsets_of, to_numpy
 from .posterior import tag_posterior
 from .scheme import OUTSIDE, TagScheme
@@ -29,8 +30,29 @@ class ScoredSpans(NamedTuple):
     probability: Floats
 
     def take(self, numbers: Ints) -> "ScoredSpans":
-        """RETURNS (ScoredSpans): Some of the spans, in the order of their numbers."""
+        """RETURNS (ScoredSpans): Some of the spans, in the order of their numbers.
+
+        RAISES (ValueError): For a number that is no span's.
+        """
+        numbers = checks.as_indices(numbers, "numbers", len(self.start))
         return ScoredSpans._make(column[numbers] for column in self)
+
+
+def require_tags(lattice: Lattice, scheme: TagScheme) -> None:
+    """Check that a lattice is for the tags of a scheme.
+
+    lattice (Lattice): The lattice.
+    scheme (TagScheme): The scheme.
+    RAISES (ValueError): If it is not, or one of them is something else.
+    """
+    require_lattice(lattice)
+    if not isinstance(scheme, TagScheme):
+        raise ValueError(f"A TagScheme is needed, not {scheme!r}.")
+    if scheme.n_tags != lattice.n_tags:
+        raise ValueError(
+            f"The labels {list(scheme.labels)} take {scheme.n_tags} tags under the "
+            f"scheme {scheme.name!r}, but the lattice has {lattice.n_tags}."
+        )
 
 
 class SpanPosterior:
@@ -49,9 +71,15 @@ class SpanPosterior:
         lattice (Lattice): The lattice of a ragged batch.
         scheme (TagScheme): Its tags.
         backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
+        RAISES (ValueError): If the lattice is not for the tags of the scheme.
         """
+        require_tags(lattice, scheme)
         self.scheme = scheme
         self.offsets = offsets_of(lattice.lengths)
+        # Where the sequence ends that a token is in. Before the first sequence and
+        # behind the last, no span may end.
+        self._limits = np.append(self.offsets, _NOWHERE)
+        self._limits[0] = _NOWHERE
         pairs = scheme.inner_steps
         tags, conditionals = tag_posterior(lattice, pairs, backend)
         # Probability of each tag at each token, [N, K].
@@ -100,7 +128,10 @@ class SpanPosterior:
         label (NDArray[int]): Index of the label of each span, [S].
         RETURNS (NDArray[float]): The probability that exactly this span is an entity
             of this label, [S].
+        RAISES (ValueError): For a span that is empty, out of bounds or not within one
+            sequence, or a label that there is not.
         """
+        start, end, label = self._as_spans(start, end, label)
         length = end - start
         if self.scheme.name == "biluo":
             position = np.where(length == 1, _UNIT, _BEGIN)
@@ -122,7 +153,9 @@ class SpanPosterior:
 
         floor (float): The probability, above zero.
         RETURNS (ScoredSpans): The spans, ordered by their start.
+        RAISES (ValueError): If the floor is not above zero.
         """
+        floor = checks.as_number(floor, "floor", np.nextafter(0.0, 1.0))
         biluo = self.scheme.name == "biluo"
         found: List[ScoredSpans] = []
         if biluo:
@@ -157,6 +190,29 @@ class SpanPosterior:
         order = probable[np.argsort(start[probable], kind="stable")]
         return ScoredSpans(start, end, label, probability).take(order)
 
+    def _as_spans(self, start: Ints, end: Ints, label: Ints) -> Tuple[Ints, Ints, Ints]:
+        start = checks.as_integers(start, "start", 1)
+        end = checks.as_integers(end, "end", 1)
+        label = checks.as_integers(label, "label", 1)
+        if not len(start) == len(end) == len(label):
+            raise ValueError(
+                f"There are {len(start)} starts, {len(end)} ends and {len(label)} "
+                "labels of spans."
+            )
+        limit = self._limits[np.searchsorted(self.offsets, start, side="right")]
+        n_labels = len(self.scheme.labels)
+        # As unsigned numbers, negative ones are larger than any limit.
+        good = (start < end) & (end <= limit) & (label.view(np.uint64) < n_labels)
+        if not good.all():
+            number = int(np.argmin(good))
+            raise ValueError(
+                f"Span {number}, from {start[number]} to {end[number]} with label "
+                f"number {label[number]}: a span must have a token, lie within one "
+                f"sequence of the {len(self.tags)} tokens of the batch, and have one "
+                f"of {n_labels} labels."
+            )
+        return start, end, label
+
     def _inner(self, start: Ints, end: Ints, label: Ints) -> Floats:
         """Product of the steps inside of spans of at least two tokens."""
         lengths = end - start - 1
@@ -172,4 +228,5 @@ class SpanPosterior:
         return cast(Floats, np.multiply.reduceat(factors, first))
 
 
+_NOWHERE = -(2**63)
 _BEGIN, _UNIT = 0, 3  # positions within a label's tags

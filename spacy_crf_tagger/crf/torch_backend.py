@@ -3,14 +3,14 @@ the CPU where Numba is missing. All sequences take a step together; those that h
 ended drop out, so that padding is neither stored nor computed.
 """
 
-from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, cast
+from typing import Any, Callable, Iterator, List, Optional, Tuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from . import torch_paths
+from . import limits, torch_paths
 from .lattice import (
     Array,
     Expectation,
@@ -95,7 +95,7 @@ def subtract_paths(
     return scores.convert(total)
 
 
-def edge_marginals(lattice: Lattice, tokens: Sequence[int]) -> Array:
+def edge_marginals(lattice: Lattice, tokens: NDArray[np.int64]) -> Array:
     """Compute joint probabilities of neighbouring tags, [M, K, K]; see
     `inference.edge_marginals`.
     """
@@ -104,7 +104,7 @@ def edge_marginals(lattice: Lattice, tokens: Sequence[int]) -> Array:
         alpha = _forward(scores)
         by_token = scores.by_token(scores.log_z(alpha))
         ahead = scores.emissions + _backward(scores) - by_token  # [N, K]
-        rows = torch.as_tensor(np.asarray(tokens, dtype=np.int64), device=alpha.device)
+        rows = torch.as_tensor(tokens, device=alpha.device)
         edges = torch.exp(
             alpha[rows - 1][:, :, None] + scores.transitions + ahead[rows][:, None, :]
         )
@@ -140,7 +140,9 @@ def tag_posterior(lattice: Lattice, pairs: NDArray[np.int64]) -> TagPosterior:
     with torch.no_grad():
         alpha = _forward(scores)
         beta = _backward(scores)
-        tags = scores.probabilities(alpha + beta, scores.log_z(alpha))  # [N, K]
+        log_z = scores.log_z(alpha)
+        limits.require_digits(log_z, lattice.lengths, "sequence")
+        tags = scores.probabilities(alpha + beta, log_z)  # [N, K]
         index = torch.as_tensor(pairs, device=alpha.device)
         first, second = index[:, 0], index[:, 1]
         conditionals = torch.zeros(

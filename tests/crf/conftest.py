@@ -1,3 +1,7 @@
+"""The kernels that tests run with; those of the CPU check where they read and write if
+`NUMBA_BOUNDSCHECK=1`.
+"""
+
 from typing import Callable, Iterator, NamedTuple
 
 import numpy as np
@@ -7,6 +11,7 @@ import torch
 from spacy_crf_tagger.crf import Lattice, numba_backend, torch_backend
 from spacy_crf_tagger.crf.inference import Backend
 
+from . import bounds  # noqa: F401 (before a kernel is compiled)
 from .brute_force import as_tensors
 
 

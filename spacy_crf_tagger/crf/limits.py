@@ -1,0 +1,100 @@
+"""How large scores may be, so that their sums keep the digits that matter."""
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A path of 1,000 tokens adds up 2,001 scores. With none above this, their sum is below
+# 2e9, where a double has digits down to 2e-7, and all roundings together come to less
+# than 5e-4. Far larger scores leave no digits of the others.
+LIMIT = 1e6
+# Scores below this are as good as forbidden wherever a path without them has a sum
+# above the limit: no sequence is long enough to make up for them.
+FAINT = -1e15
+_DIGITS_LOST = (
+    "so that sums of scores would lose all digits. Scale the scores down, and forbid "
+    "tags by -inf rather than by a large negative number."
+)
+
+
+def is_tensor(value: Any) -> bool:
+    """RETURNS (bool): Whether a value is a torch tensor."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def joined(transitions: Any, start: Any, end: Any) -> Any:
+    """RETURNS (Array): The scores that do not depend on tokens, in a row."""
+    if is_tensor(start):
+        return sys.modules["torch"].cat((transitions.reshape(-1), start, end))
+    return np.concatenate((transitions.reshape(-1), start, end))
+
+
+def is_bounded(scores: Any) -> bool:
+    """RETURNS (bool): Whether no score is NaN, `+inf` or too large."""
+    # The maximum is NaN if any score is: one pass, no temporary array.
+    return 0 in scores.shape or bool(scores.max() <= LIMIT)
+
+
+def require_bounded(scores: Any, name: str) -> None:
+    """Check that no score is NaN, `+inf` or too large.
+
+    scores (Array): The scores.
+    name (str): What they are called.
+    RAISES (ValueError): If one is.
+    """
+    if is_bounded(scores):
+        return
+    top = float(scores.max())
+    if not top < np.inf:
+        raise ValueError(
+            f"CRF {name} scores contain NaN or +inf. If this happens in "
+            "training, lower the learning rate or clip gradients; in "
+            "prediction, the weights are damaged."
+        )
+    raise ValueError(
+        f"CRF {name} scores contain {top:g}; the largest may be {LIMIT:g}, "
+        f"{_DIGITS_LOST}"
+    )
+
+
+def require_digits(log_scores: Any, lengths: NDArray[np.int64], what: str) -> None:
+    """Check that the sums of scores have digits left where large negative scores cannot
+    be avoided. Where they can, paths with them have no weight, whatever their digits.
+
+    log_scores (Array): Log Z or the best score of each sequence, [B].
+    lengths (NDArray[int]): Tokens of each sequence, [B].
+    what (str): What the numbers of sequences count.
+    RAISES (ValueError): If the scores of a sequence's best path are on average below
+        the limit.
+    """
+    if are_usual(log_scores):
+        return
+    values = np.asarray(log_scores.cpu() if is_tensor(log_scores) else log_scores)
+    fine = (values >= -LIMIT * (2 * lengths + 1)) | (values == -np.inf)
+    if not fine.all():
+        number = int(np.argmin(fine))
+        raise ValueError(
+            f"The best path of {what} {number} has a score of {values[number]:g}: on "
+            f"average, scores may not be below {-LIMIT:g}, {_DIGITS_LOST}"
+        )
+
+
+def are_usual(log_scores: Any) -> bool:
+    """RETURNS (bool): Whether scores of paths are above the limit of a single score."""
+    return not len(log_scores) or bool(log_scores.min() >= -LIMIT)
+
+
+def has_faint(emissions: Any, transitions: Any, start: Any, end: Any) -> bool:
+    """RETURNS (bool): Whether a score is a large negative number, but not `-inf`."""
+    for scores in (emissions, joined(transitions, start, end)):
+        n_low = _count(scores < -LIMIT)
+        if n_low and n_low != _count(scores == -np.inf):
+            return True
+    return False
+
+
+def _count(mask: Any) -> int:
+    return int(mask.sum()) if is_tensor(mask) else int(np.count_nonzero(mask))
