@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from . import checks, limits
 from .inference import (
     Backend,
+    ImpossibleSequenceError,
     kernels_for,
     require_paths_with_digits,
-    require_possible,
 )
 from .lattice import (
     Lattice,
@@ -41,6 +41,7 @@ class NegativeSpan(NamedTuple):
     labels: Tuple[int, ...]
 
 
+@np.errstate(all="ignore")
 def negative_span_loss(
     free: Lattice,
     spans: Sequence[NegativeSpan],
@@ -118,7 +119,9 @@ class _Copies:
         is_restricted[first] = False
         restricted = log_z[is_restricted]
         log_without = np.logaddexp.reduceat(restricted, offsets_of(n_restricted)[:-1])
-        require_possible(log_without)
+        impossible = np.flatnonzero(log_without == -np.inf)
+        if len(impossible):
+            raise ImpossibleSequenceError(self.sequences[int(impossible[0])])
         lengths = self.lattice.lengths[first]
         limits.require_digits(log_without, lengths, "the sequence without span")
         weights = np.ones(len(log_z))

@@ -63,6 +63,7 @@ class SpanPosterior:
     McCallum 2004, "Confidence estimation for information extraction").
     """
 
+    @np.errstate(all="ignore")
     def __init__(
         self, lattice: Lattice, scheme: TagScheme, backend: Optional[Backend] = None
     ) -> None:
@@ -120,6 +121,7 @@ class SpanPosterior:
         totals[occupied] = self.tags[first_tokens].sum(1)
         require_possible(np.where(totals > 0, 0.0, -np.inf))
 
+    @np.errstate(all="ignore")
     def probabilities(self, start: Ints, end: Ints, label: Ints) -> Floats:
         """Compute the probability of spans, each in time linear in its length.
 
@@ -147,6 +149,7 @@ class SpanPosterior:
             result = result * (1.0 - self._steps[end, label, inside])
         return np.minimum(result, 1.0)
 
+    @np.errstate(all="ignore")
     def above(self, floor: float) -> ScoredSpans:
         """Find all spans that are more probable than a floor. At no token more than
         1 / floor of them can overlap, which bounds time and memory.
