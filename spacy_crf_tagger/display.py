@@ -23,10 +23,10 @@ def entity_scores(doc: Doc, spans_key: str = "crf_ner") -> List[Optional[float]]
         )
     if "scores" not in group.attrs:
         raise ValueError(
-            f"The span group {spans_key!r} of the document has no scores any more: "
-            "spaCy drops them in Doc.from_docs and Doc.to_json. Look them up before, "
-            "or let crf_ner annotate the new document. (Doc.copy, Doc.to_bytes and "
-            "DocBin keep them.)"
+            f"The span group {spans_key!r} of the document has no scores. If a crf_ner "
+            "has written it, spaCy has dropped them since, as it does in Doc.from_docs "
+            "and Doc.to_json: look scores up before, or let crf_ner annotate the new "
+            "document. (Doc.copy, Doc.to_bytes and DocBin keep them.)"
         )
     scores = {
         (span.start, span.end, span.label): float(score)

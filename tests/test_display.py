@@ -50,7 +50,7 @@ def test_document_without_scores_is_an_error():
     with pytest.raises(ValueError, match=r"'crf_ner' with scores, only \[\]"):
         displacy_ents(doc)
     doc.spans["others"] = [doc[0:1]]
-    with pytest.raises(ValueError, match="'others' with scores"):
+    with pytest.raises(ValueError, match=r"'others' of the document has no scores\."):
         entity_scores(doc, "others")
 
 

@@ -45,7 +45,7 @@ def test_pipeline_that_merges_entities(expected):
     assert [scored(doc) for doc in stored] == expected
     joined = Doc.from_docs(docs)
     assert len(joined.spans["crf_ner"]) == sum(map(len, expected))
-    with pytest.raises(ValueError, match=r"no scores any more.*Doc\.from_docs"):
+    with pytest.raises(ValueError, match=r"no scores\..*Doc\.from_docs"):
         entity_scores(joined)
 
 
