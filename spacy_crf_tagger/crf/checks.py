@@ -14,7 +14,7 @@ from typing import Any, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .limits import is_bounded, is_tensor, joined, require_bounded
+from .limits import FEW, is_bounded, is_tensor, joined, require_bounded
 
 # Numbers that a question may fill memory with, 8 GiB of doubles.
 MOST_NUMBERS = 2**30
@@ -144,8 +144,7 @@ def as_lengths(value: Any, n_tokens: Optional[int] = None) -> NDArray[np.int64]:
     lengths = np.array(as_integers(value, "lengths", 1))
     lengths.setflags(write=False)
     limit = 2**40 if n_tokens is None else n_tokens
-    if len(lengths) <= 64:
-        # Of few numbers, this is faster.
+    if len(lengths) <= FEW:
         numbers = lengths.tolist()
         is_fine, total = min(numbers, default=0) >= 0, sum(numbers)
     else:
@@ -302,8 +301,11 @@ def require_memory(n_numbers: int, name: str, value: int, per_unit: int) -> None
 
 def are_below(integers: NDArray[np.int64], limit: int) -> bool:
     """RETURNS (bool): Whether all of a contiguous array are from 0 to below a limit."""
+    if integers.size <= FEW:
+        numbers = integers.reshape(-1).tolist()
+        return min(numbers, default=0) >= 0 and max(numbers, default=-1) < limit
     # As unsigned numbers, negative ones are larger than any limit.
-    return not integers.size or int(integers.view(np.uint64).max()) < limit
+    return int(integers.view(np.uint64).max()) < limit
 
 
 def as_integers(

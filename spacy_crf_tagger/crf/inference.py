@@ -175,7 +175,7 @@ def require_possible(log_scores: Array) -> None:
     log_scores (Array): Log Z or the best score of each sequence, [B].
     RAISES (ImpossibleSequenceError): If one is `-inf`; names the first such sequence.
     """
-    if not len(log_scores) or bool(log_scores.min() > -np.inf):
+    if limits.are_usual(log_scores):
         return
     impossible = log_scores == -np.inf
     if bool(impossible.any()):

@@ -40,10 +40,11 @@ class Potentials(NamedTuple):
         RAISES (ValueError): If it is not from 1e-6 to 1e6, or scores are no numbers.
         """
         temperature = checks.as_number(temperature, "temperature", 1e-6, 1e6)
-        divided = [
-            None if scores is None else checks.as_scores(scores, name) / temperature
-            for name, scores in zip(self._fields[:-1], self[:-1], strict=True)
-        ]
+        with np.errstate(over="ignore"):  # of large negative numbers, to -inf
+            divided = [
+                None if scores is None else checks.as_scores(scores, name) / temperature
+                for name, scores in zip(self._fields[:-1], self[:-1], strict=True)
+            ]
         return Potentials._make([*divided, self.lengths])
 
 

@@ -13,6 +13,8 @@ LIMIT = 1e6
 # Scores below this are as good as forbidden wherever a path without them has a sum
 # above the limit: no sequence is long enough to make up for them.
 FAINT = -1e15
+# Of so few numbers, Python looks at each in less time than NumPy looks at all.
+FEW = 64
 _DIGITS_LOST = (
     "so that sums of scores would lose all digits. Scale the scores down, and forbid "
     "tags by -inf rather than by a large negative number."
@@ -84,7 +86,9 @@ def require_digits(log_scores: Any, lengths: NDArray[np.int64], what: str) -> No
 
 def are_usual(log_scores: Any) -> bool:
     """RETURNS (bool): Whether scores of paths are above the limit of a single score."""
-    return not len(log_scores) or bool(log_scores.min() >= -LIMIT)
+    if len(log_scores) <= FEW:
+        return all(map((-LIMIT).__le__, log_scores.tolist()))
+    return bool(log_scores.min() >= -LIMIT)
 
 
 def has_faint(emissions: Any, transitions: Any, start: Any, end: Any) -> bool:

@@ -117,7 +117,9 @@ def divergence(
 def _require_same_sequences(a: Lattice, b: Lattice) -> None:
     for lattice in (a, b):
         require_lattice(lattice)
-    if a.n_tags != b.n_tags or not np.array_equal(a.lengths, b.lengths):
+    # A lattice and its restrictions share their lengths.
+    is_alike = a.lengths is b.lengths or np.array_equal(a.lengths, b.lengths)
+    if a.n_tags != b.n_tags or not is_alike:
         raise ValueError(
             f"Two lattices are compared that differ in their tags ({a.n_tags} and "
             f"{b.n_tags}) or in the lengths of their sequences."

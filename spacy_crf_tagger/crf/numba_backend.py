@@ -72,7 +72,7 @@ def log_partition(lattice: Lattice) -> Floats:
         arrays.emissions,
         arrays.offsets,
         scaled.order,
-        make_block(_longest(lattice), lattice.n_tags),
+        make_block(_longest(lattice.lengths, scaled.order), lattice.n_tags),
         scaled.model,
         log_z,
         trusted,
@@ -100,7 +100,7 @@ def forward_backward(lattice: Lattice, weights: Optional[Floats] = None) -> Marg
         emissions,
         arrays.offsets,
         scaled.order,
-        make_block(_longest(lattice), n_tags),
+        make_block(_longest(lattice.lengths, scaled.order), n_tags),
         scaled.model,
         weights,
         np.zeros(LANES),
@@ -152,7 +152,7 @@ def viterbi(lattice: Lattice) -> ViterbiPaths:
         end,
     )
     order = _falling(lattice.lengths)
-    memory = numba_viterbi.make_memory(_longest(lattice), lattice.n_tags)
+    memory = numba_viterbi.make_memory(_longest(lattice.lengths, order), lattice.n_tags)
     numba_viterbi.viterbi(emissions, offsets, order, memory, scorer, tags, scores)
     return ViterbiPaths(tags, scores)
 
@@ -173,7 +173,7 @@ def tag_posterior(lattice: Lattice, pairs: NDArray[np.int64]) -> TagPosterior:
         arrays.emissions,
         arrays.offsets,
         scaled.order,
-        make_block(_longest(lattice), n_tags),
+        make_block(_longest(lattice.lengths, scaled.order), n_tags),
         scaled.model,
         pairs,
         exp_scores,
@@ -280,8 +280,9 @@ def _falling(lengths: Ints) -> Ints:
     return order[: np.count_nonzero(lengths)]
 
 
-def _longest(lattice: Lattice) -> int:
-    return int(lattice.lengths.max(initial=0))
+def _longest(lengths: Ints, order: Ints) -> int:
+    """RETURNS (int): The length of the first sequence of an order, if it has any."""
+    return int(lengths[order[0]]) if len(order) else 0
 
 
 def _no_results(lattice: Lattice) -> "tuple[Floats, NDArray[np.bool_]]":
