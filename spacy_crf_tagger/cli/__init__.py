@@ -11,9 +11,11 @@ from .compare import compare_cli
 from .convert import convert_cli
 from .distill import distill_cli
 from .show import show_cli
+from .warm_up import warm_up_cli
 
 HELP = """Data, scores and predictions of entity recognisers: convert annotated text,
-compare evaluations, calibrate probabilities, try pipelines and make word vectors.
+compare evaluations, calibrate probabilities, try pipelines, make word vectors and
+compile kernels ahead.
 """
 
 app = typer.Typer(name="crf", help=HELP, no_args_is_help=True)
@@ -22,6 +24,7 @@ app.command("compare")(compare_cli)
 app.command("show")(show_cli)
 app.command("calibrate")(calibrate_cli)
 app.command("distill")(distill_cli)
+app.command("warm-up")(warm_up_cli)
 # spaCy loads this module by its entry point, but takes from it only what is added here.
 spacy_app.add_typer(app)
 

@@ -4,13 +4,15 @@ from typing import Any, Callable
 
 from numba import njit
 
+from . import linking
+from .kernel_cache import KernelCache
+
 Function = Callable[..., Any]
 
 
 def kernel(function: Function) -> Function:
     """Compile a function on its first call, without Python's lock. The result is kept
-    beside the package or, where that cannot be written, in the user's cache folder, for
-    all processes to come; where neither can be written, each process compiles anew.
+    for all processes to come, as far as there is a place for it (see `KernelCache`).
 
     function (Callable): The function.
     RETURNS (Callable): The compiled function.
@@ -22,17 +24,50 @@ def borrowing_kernel(function: Function) -> Function:
     """Compile a function that creates no array. It does not count who uses the arrays
     that it is given, which takes more time than many a step of a recursion.
 
-    function (Callable): The function. It may call only functions like it.
+    function (Callable): The function. It may call only functions that are `inlined` or
+        `called`.
     RETURNS (Callable): The compiled function.
     """
     return _compile(
-        function, {"_nrt": False, "error_model": "numpy", "forceinline": True}
+        function, {"_nrt": False, "error_model": "numpy", "no_cfunc_wrapper": True}
     )
 
 
+def inlined(function: Function) -> Function:
+    """Compile a function into the kernels that call it, wherever they do.
+
+    function (Callable): The function, which creates no array. It may call only
+        functions that are `inlined` or `called`.
+    RETURNS (Callable): The compiled function. It cannot be called from Python.
+    """
+    return _compile_part(function, {"forceinline": True})
+
+
+def called(function: Function) -> Function:
+    """Compile a function once for each kernel that calls it, however often: for those
+    that are long, since a kernel's size is the time that it takes to compile.
+
+    function (Callable): See `inlined`.
+    RETURNS (Callable): The compiled function. It cannot be called from Python.
+    """
+    return _compile_part(function, {})
+
+
 def _compile(function: Function, options: "dict[str, Any]") -> Function:
-    try:
-        compiled = njit(function, cache=True, nogil=True, **options)
-    except RuntimeError:  # there is no place for a cache
-        compiled = njit(function, nogil=True, **options)
+    compiled = njit(function, nogil=True, **options)
+    if hasattr(compiled, "_cache"):  # not if NUMBA_DISABLE_JIT is set
+        compiled._cache = KernelCache(function)
+    return compiled  # type: ignore[no-any-return]
+
+
+def _compile_part(function: Function, options: "dict[str, Any]") -> Function:
+    all_options = {
+        "no_cpython_wrapper": True,
+        "no_cfunc_wrapper": True,
+        "_nrt": False,
+        "error_model": "numpy",
+        **linking.options(),
+        **options,
+    }
+    compiled = njit(function, nogil=True, **all_options)
     return compiled  # type: ignore[no-any-return]

@@ -12,19 +12,14 @@ from typing import Any, Callable, Tuple
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.errors import TypingError
 from numba.extending import intrinsic, models, register_model
-
-from .compiled import borrowing_kernel
 
 # How many numbers a vector has.
 LANES = 8
 
-_DOUBLES = ir.VectorType(ir.DoubleType(), LANES)
-_INTS = ir.VectorType(ir.IntType(64), LANES)
+DOUBLES = ir.VectorType(ir.DoubleType(), LANES)
+INTS = ir.VectorType(ir.IntType(64), LANES)
 _SUFFIX = f"v{LANES}f64"
-# Arrays of doubles need not start where a whole vector could.
-_ALIGNMENT = 8
 
 Intrinsic = Tuple[Any, Callable[..., Any]]
 
@@ -40,33 +35,10 @@ class LanesType(types.Type):
 @register_model(LanesType)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, numba_type: LanesType) -> None:
-        super().__init__(manager, numba_type, _DOUBLES)  # type: ignore[no-untyped-call]
+        super().__init__(manager, numba_type, DOUBLES)  # type: ignore[no-untyped-call]
 
 
-_lanes = LanesType()
-
-
-@intrinsic
-def load(typing: Any, array: Any, first: Any) -> Intrinsic:
-    """Read eight numbers of a contiguous array of doubles, from `first` on."""
-
-    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        pointer = _pointer(context, builder, signature.args[0], *values)
-        return builder.load(pointer, align=_ALIGNMENT)
-
-    return _lanes(array, types.intp), emit
-
-
-@intrinsic
-def store(typing: Any, array: Any, first: Any, vector: Any) -> Intrinsic:
-    """Write eight numbers to a contiguous array of doubles, from `first` on."""
-
-    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        pointer = _pointer(context, builder, signature.args[0], *values[:2])
-        builder.store(values[2], pointer, align=_ALIGNMENT)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, _lanes), emit
+lanes = LanesType()
 
 
 @intrinsic
@@ -74,33 +46,9 @@ def fill(typing: Any, number: Any) -> Intrinsic:
     """Make a vector of one number eight times."""
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return _splat(builder, values[0])
+        return splat(builder, values[0])
 
-    return _lanes(types.float64), emit
-
-
-@intrinsic
-def fill_from(typing: Any, array: Any, place: Any) -> Intrinsic:
-    """Make a vector of the number at a place of a contiguous array of doubles."""
-
-    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        number = _read(context, builder, signature.args[0], *values)
-        return _splat(builder, number)
-
-    return _lanes(array, types.intp), emit
-
-
-@intrinsic
-def read(typing: Any, array: Any, place: Any) -> Intrinsic:
-    """Read the number at a place of a contiguous array. Unlike indexing it does not
-    look whether the place is counted from the end, which in the innermost loop of a
-    recursion takes as long as the arithmetic.
-    """
-
-    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return _read(context, builder, signature.args[0], *values)
-
-    return array.dtype(array, types.intp), emit
+    return lanes(types.float64), emit
 
 
 @intrinsic
@@ -110,7 +58,7 @@ def add(typing: Any, a: Any, b: Any) -> Intrinsic:
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return builder.fadd(*values)
 
-    return _lanes(_lanes, _lanes), emit
+    return lanes(lanes, lanes), emit
 
 
 @intrinsic
@@ -120,7 +68,7 @@ def subtract(typing: Any, a: Any, b: Any) -> Intrinsic:
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return builder.fsub(*values)
 
-    return _lanes(_lanes, _lanes), emit
+    return lanes(lanes, lanes), emit
 
 
 @intrinsic
@@ -130,7 +78,7 @@ def multiply(typing: Any, a: Any, b: Any) -> Intrinsic:
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return builder.fmul(*values)
 
-    return _lanes(_lanes, _lanes), emit
+    return lanes(lanes, lanes), emit
 
 
 @intrinsic
@@ -140,7 +88,7 @@ def divide(typing: Any, a: Any, b: Any) -> Intrinsic:
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return builder.fdiv(*values)
 
-    return _lanes(_lanes, _lanes), emit
+    return lanes(lanes, lanes), emit
 
 
 @intrinsic
@@ -150,7 +98,7 @@ def multiply_add(typing: Any, a: Any, b: Any, c: Any) -> Intrinsic:
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return _call(builder, "llvm.fmuladd", values)
 
-    return _lanes(_lanes, _lanes, _lanes), emit
+    return lanes(lanes, lanes, lanes), emit
 
 
 @intrinsic
@@ -160,7 +108,7 @@ def smaller(typing: Any, a: Any, b: Any) -> Intrinsic:
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return _choose(builder, "<", *values)
 
-    return _lanes(_lanes, _lanes), emit
+    return lanes(lanes, lanes), emit
 
 
 @intrinsic
@@ -170,7 +118,7 @@ def larger(typing: Any, a: Any, b: Any) -> Intrinsic:
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return _choose(builder, ">", *values)
 
-    return _lanes(_lanes, _lanes), emit
+    return lanes(lanes, lanes), emit
 
 
 @intrinsic
@@ -179,10 +127,10 @@ def replace(typing: Any, a: Any, old: Any, new: Any) -> Intrinsic:
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         a, old, new = values
-        equal = builder.fcmp_ordered("==", a, _splat(builder, old))
-        return builder.select(equal, _splat(builder, new), a)
+        equal = builder.fcmp_ordered("==", a, splat(builder, old))
+        return builder.select(equal, splat(builder, new), a)
 
-    return _lanes(_lanes, types.float64, types.float64), emit
+    return lanes(lanes, types.float64, types.float64), emit
 
 
 @intrinsic
@@ -191,10 +139,10 @@ def zero_with(typing: Any, a: Any, b: Any) -> Intrinsic:
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         a, b = values
-        zero = ir.Constant(_DOUBLES, [0.0] * LANES)
+        zero = ir.Constant(DOUBLES, [0.0] * LANES)
         return builder.select(builder.fcmp_ordered("==", b, zero), zero, a)
 
-    return _lanes(_lanes, _lanes), emit
+    return lanes(lanes, lanes), emit
 
 
 @intrinsic
@@ -204,7 +152,7 @@ def total(typing: Any, a: Any) -> Intrinsic:
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return _fold(builder, values[0], builder.fadd)
 
-    return types.float64(_lanes), emit
+    return types.float64(lanes), emit
 
 
 @intrinsic
@@ -214,7 +162,7 @@ def greatest(typing: Any, a: Any) -> Intrinsic:
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return _fold(builder, values[0], partial(_choose, builder, ">"))
 
-    return types.float64(_lanes), emit
+    return types.float64(lanes), emit
 
 
 @intrinsic
@@ -224,20 +172,7 @@ def least(typing: Any, a: Any) -> Intrinsic:
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return _fold(builder, values[0], partial(_choose, builder, "<"))
 
-    return types.float64(_lanes), emit
-
-
-@intrinsic
-def _power_of_two(typing: Any, shifted: Any) -> Intrinsic:
-    """2^n, for n + _ROUND_OFF with whole numbers n of a normal double's exponent."""
-
-    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        bits = builder.bitcast(values[0], _INTS)
-        # The lowest bits of `shifted` are n; shifting moves n into the exponent.
-        biased = builder.add(bits, _int_vector(1023))
-        return builder.bitcast(builder.shl(biased, _int_vector(52)), _DOUBLES)
-
-    return _lanes(_lanes), emit
+    return types.float64(lanes), emit
 
 
 @intrinsic
@@ -245,11 +180,11 @@ def exponent(typing: Any, a: Any) -> Intrinsic:
     """The exponents n of positive normal numbers a = mantissa · 2^n."""
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        bits = builder.bitcast(values[0], _INTS)
+        bits = builder.bitcast(values[0], INTS)
         biased = builder.lshr(bits, _int_vector(52))
-        return builder.sitofp(builder.sub(biased, _int_vector(1023)), _DOUBLES)
+        return builder.sitofp(builder.sub(biased, _int_vector(1023)), DOUBLES)
 
-    return _lanes(_lanes), emit
+    return lanes(lanes), emit
 
 
 @intrinsic
@@ -257,12 +192,12 @@ def mantissa(typing: Any, a: Any) -> Intrinsic:
     """The mantissas of positive normal numbers, in [1, 2)."""
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        bits = builder.bitcast(values[0], _INTS)
+        bits = builder.bitcast(values[0], INTS)
         fraction = builder.and_(bits, _int_vector((1 << 52) - 1))
         one = builder.or_(fraction, _int_vector(1023 << 52))
-        return builder.bitcast(one, _DOUBLES)
+        return builder.bitcast(one, DOUBLES)
 
-    return _lanes(_lanes), emit
+    return lanes(lanes), emit
 
 
 _LOG2_E = 1.4426950408889634
@@ -291,44 +226,50 @@ _TAYLOR = (
 )
 
 
-@borrowing_kernel
-def exp(a):  # type: ignore[no-untyped-def]
+@intrinsic
+def exp(typing: Any, a: Any) -> Intrinsic:
     """Compute exp of numbers that are not positive; -inf becomes 0, and so does what
     lies below -708.
     """
-    clipped = larger(a, fill(_SMALLEST_ARGUMENT))
-    shifted = multiply_add(clipped, fill(_LOG2_E), fill(_ROUND_OFF))
-    n = subtract(shifted, fill(_ROUND_OFF))
-    rest = multiply_add(n, fill(-_LN_2_HIGH), clipped)
-    rest = multiply_add(n, fill(-_LN_2_LOW), rest)
-    series = fill(_TAYLOR[0])
-    for coefficient in _TAYLOR[1:]:
-        series = multiply_add(series, rest, fill(coefficient))
-    result = multiply(series, _power_of_two(shifted))
-    return zero_with(result, subtract(clipped, fill(_SMALLEST_ARGUMENT)))
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        def constant(number: float) -> Any:
+            return ir.Constant(DOUBLES, [number] * LANES)
+
+        def multiply_add(a: Any, b: float, c: Any) -> Any:
+            return _call(builder, "llvm.fmuladd", [a, constant(b), c])
+
+        least = constant(_SMALLEST_ARGUMENT)
+        clipped = _choose(builder, ">", values[0], least)
+        shifted = multiply_add(clipped, _LOG2_E, constant(_ROUND_OFF))
+        n = builder.fsub(shifted, constant(_ROUND_OFF))
+        rest = multiply_add(n, -_LN_2_HIGH, clipped)
+        rest = multiply_add(n, -_LN_2_LOW, rest)
+        series = constant(_TAYLOR[0])
+        for coefficient in _TAYLOR[1:]:
+            operands = [series, rest, constant(coefficient)]
+            series = _call(builder, "llvm.fmuladd", operands)
+        result = builder.fmul(series, _power_of_two(builder, shifted))
+        is_least = builder.fcmp_ordered("==", clipped, least)
+        return builder.select(is_least, constant(0.0), result)
+
+    return lanes(lanes), emit
 
 
-def _read(context: Any, builder: Any, array_type: Any, array: Any, place: Any) -> Any:
-    return builder.load(_place(context, builder, array_type, array, place))
+def _power_of_two(builder: Any, shifted: Any) -> Any:
+    """RETURNS (Any): 2^n, for n + _ROUND_OFF with whole numbers n of a normal double's
+    exponent.
+    """
+    bits = builder.bitcast(shifted, INTS)
+    # The lowest bits of `shifted` are n; shifting moves n into the exponent.
+    biased = builder.add(bits, _int_vector(1023))
+    return builder.bitcast(builder.shl(biased, _int_vector(52)), DOUBLES)
 
 
-def _pointer(
-    context: Any, builder: Any, array_type: Any, array: Any, first: Any
-) -> Any:
-    place = _place(context, builder, array_type, array, first)
-    return builder.bitcast(place, _DOUBLES.as_pointer())
-
-
-def _place(context: Any, builder: Any, array_type: Any, array: Any, place: Any) -> Any:
-    if array_type.layout != "C":  # as what np.nonzero returns
-        raise TypingError(f"Lanes are read from contiguous arrays, not {array_type}.")
-    data = context.make_array(array_type)(context, builder, value=array).data
-    return builder.gep(data, [place])
-
-
-def _splat(builder: Any, number: Any) -> Any:
+def splat(builder: Any, number: Any) -> Any:
+    """RETURNS (Any): LLVM's vector of one number eight times."""
     first = ir.IntType(32)(0)
-    vector = builder.insert_element(ir.Constant(_DOUBLES, ir.Undefined), number, first)
+    vector = builder.insert_element(ir.Constant(DOUBLES, ir.Undefined), number, first)
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
     return builder.shuffle_vector(vector, vector, zeros)
 
@@ -351,11 +292,11 @@ def _fold(builder: Any, vector: Any, join: Callable[[Any, Any], Any]) -> Any:
 
 
 def _int_vector(number: int) -> Any:
-    return ir.Constant(_INTS, [number] * LANES)
+    return ir.Constant(INTS, [number] * LANES)
 
 
 def _call(builder: Any, name: str, values: Any) -> Any:
-    function_type = ir.FunctionType(_DOUBLES, [_DOUBLES] * len(values))
+    function_type = ir.FunctionType(DOUBLES, [DOUBLES] * len(values))
     function = cgutils.get_or_insert_function(
         builder.module, function_type, f"{name}.{_SUFFIX}"
     )

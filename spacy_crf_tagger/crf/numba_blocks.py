@@ -15,12 +15,23 @@ and each entry has a number for each lane. Where a batch has less than eight seq
 left, the first of them is computed several times.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import borrowing_kernel
+from .compiled import called, inlined
+from .lane_memory import (
+    at,
+    fill_from,
+    find_rows,
+    gather,
+    load,
+    pointer,
+    read,
+    scatter,
+    store,
+)
 from .lanes import (
     LANES,
     add,
@@ -28,16 +39,12 @@ from .lanes import (
     exp,
     exponent,
     fill,
-    fill_from,
     larger,
-    load,
     mantissa,
     multiply,
     multiply_add,
-    read,
     replace,
     smaller,
-    store,
     subtract,
     zero_with,
 )
@@ -68,54 +75,77 @@ _END = 8 * LANES  # 1 / closing in the lanes whose last token is at hand, else 0
 _STATE_SIZE = 9 * LANES
 
 
-class Block(NamedTuple):
-    """Eight sequences and the memory that their recursions need.
+class Memory(NamedTuple):
+    """What the recursions over eight sequences need, as kernels are given it.
 
-    rows (NDArray[int]): Row of the emissions of each sequence's first token, [8].
-    lengths (NDArray[int]): Tokens of each sequence, [8].
+    sequences (NDArray[int]): Two numbers of each sequence, [16].
+    numbers (NDArray[float]): All else.
     segment (int): Tokens of a segment.
-    alpha (NDArray[float]): Forward vectors of the token before the segment and of the
-        segment's tokens, [(segment + 1) * (K + 1) * 8].
-    ahead (NDArray[float]): exp(emissions) of the segment's tokens, divided by the scale
-        of the token before; after the backward pass these times the backward vector.
-        Last comes that of the token after the segment. [(segment + 1) * (K + 1) * 8]
-    tags (NDArray[float]): Probabilities of the tags of the token at hand,
-        [(K + 1) * 8].
-    checkpoints (NDArray[float]): The forward vector before each segment, and its scale,
-        [segments * (K + 2) * 8].
-    state (NDArray[float]): What is known of each sequence; see `_TOPS` and so on.
     """
 
-    rows: NDArray[np.int64]
-    lengths: NDArray[np.int64]
+    sequences: NDArray[np.int64]
+    numbers: Floats
     segment: int
-    alpha: Floats
-    ahead: Floats
-    tags: Floats
-    checkpoints: Floats
-    state: Floats
 
 
-def make_block(longest: int, n_tags: int) -> Block:
-    """Allocate a block.
+class Block(NamedTuple):
+    """Eight sequences and their memory, as the functions of kernels are given it:
+    pointers and numbers.
+
+    rows (int*): Row of the emissions of each sequence's first token, [8].
+    lengths (int*): Tokens of each sequence, [8].
+    segment (int): Tokens of a segment.
+    n_tags (int): Number of tags, K.
+    vector (int): Numbers of a vector over tags, (K + 1) * 8.
+    alpha (float*): Forward vectors of the token before the segment and of the
+        segment's tokens, [(segment + 1) * (K + 1) * 8].
+    ahead (float*): exp(emissions) of the segment's tokens, divided by the scale
+        of the token before; after the backward pass these times the backward vector.
+        Last comes that of the token after the segment. [(segment + 1) * (K + 1) * 8]
+    tags (float*): Probabilities of the tags of the token at hand, [(K + 1) * 8].
+    checkpoints (float*): The forward vector before each segment, and its scale,
+        [segments * (K + 2) * 8].
+    state (float*): What is known of each sequence; see `_TOPS` and so on.
+    """
+
+    rows: Any
+    lengths: Any
+    segment: int
+    n_tags: int
+    vector: int
+    alpha: Any
+    ahead: Any
+    tags: Any
+    checkpoints: Any
+    state: Any
+
+
+class TilePointers(NamedTuple):
+    """Tiles as the kernels' functions are given them.
+
+    n_tiles (int): Their number.
+    limits, rows, columns, values (int*, float*): See `Tiles`.
+    """
+
+    n_tiles: int
+    limits: Any
+    rows: Any
+    columns: Any
+    values: Any
+
+
+def make_block(longest: int, n_tags: int) -> Memory:
+    """Allocate the memory of a block.
 
     longest (int): Tokens of the longest sequence.
     n_tags (int): Number of tags, K.
-    RETURNS (Block): The block.
+    RETURNS (Memory): The memory.
     """
     segment = min(segment_length(n_tags), longest)
     vector = (n_tags + 1) * LANES
     n_segments = -(-longest // max(segment, 1))
-    return Block(
-        np.zeros(LANES, dtype=np.int64),
-        np.zeros(LANES, dtype=np.int64),
-        segment,
-        np.zeros((segment + 1) * vector),
-        np.zeros((segment + 1) * vector),
-        np.zeros(vector),
-        np.zeros(n_segments * (vector + LANES)),
-        np.zeros(_STATE_SIZE),
-    )
+    size = (2 * segment + 3) * vector + _STATE_SIZE + n_segments * (vector + LANES)
+    return Memory(np.zeros(2 * LANES, dtype=np.int64), np.zeros(size), segment)
 
 
 def segment_length(n_tags: int) -> int:
@@ -124,136 +154,148 @@ def segment_length(n_tags: int) -> int:
     return min(max(length, _SHORTEST_SEGMENT), _LONGEST_SEGMENT)
 
 
-@borrowing_kernel
-def copy(source, first, target, to, size):  # type: ignore[no-untyped-def]
-    """Copy numbers of one array to another, or to where they do not overlap."""
-    for n in range(0, size, LANES):
-        store(target, to + n, load(source, first + n))
+@inlined
+def block_in(memory, n_tags):  # type: ignore[no-untyped-def]
+    """Divide the memory of a block."""
+    sequences, numbers = pointer(memory.sequences), pointer(memory.numbers)
+    vector = (n_tags + 1) * LANES
+    states = (memory.segment + 1) * vector
+    return Block(
+        sequences,
+        at(sequences, LANES),
+        memory.segment,
+        n_tags,
+        vector,
+        numbers,
+        at(numbers, states),
+        at(numbers, 2 * states),
+        at(numbers, 2 * states + vector + _STATE_SIZE),
+        at(numbers, 2 * states + vector),
+    )
 
 
-@borrowing_kernel
-def choose_sequences(rows, lengths, order, first, offsets):  # type: ignore[no-untyped-def]
-    """Put the next eight sequences of an order into a block, and return how many there
-    are. The first fills the lanes that are left.
+@inlined
+def point_to(tiles):  # type: ignore[no-untyped-def]
+    """Point to the arrays of tiles."""
+    return TilePointers(
+        tiles.columns.shape[0],
+        pointer(tiles.limits),
+        pointer(tiles.rows),
+        pointer(tiles.columns),
+        pointer(tiles.values),
+    )
+
+
+@inlined
+def copy(source, target, n_vectors):  # type: ignore[no-untyped-def]
+    """Copy vectors of eight numbers to where they do not overlap."""
+    for n in range(n_vectors):
+        store(target, n * LANES, load(source, n * LANES))
+
+
+@inlined
+def fill_all(target, number, n_vectors):  # type: ignore[no-untyped-def]
+    """Write one number to vectors of eight."""
+    for n in range(n_vectors):
+        store(target, n * LANES, fill(number))
+
+
+@called
+def choose_sequences(rows, lengths, order, n, offsets):  # type: ignore[no-untyped-def]
+    """Put the next sequences of an order into a block. The first of them fills the
+    lanes that are left.
     """
-    n = min(LANES, order.shape[0] - first)
     for lane in range(LANES):
-        b = order[first + lane] if lane < n else order[first]
+        b = order[lane] if lane < n else order[0]
         rows[lane] = offsets[b]
         lengths[lane] = offsets[b + 1] - offsets[b]
-    return n
 
 
-@borrowing_kernel
-def read_scores(emissions, rows, lengths, t, out, base):  # type: ignore[no-untyped-def]
+@inlined
+def read_scores(emissions, rows, lengths, n_tags, t, target):  # type: ignore[no-untyped-def]
     """Write the scores of token t of each sequence, or of its last one."""
-    # One by one: only so do they stay in registers.
-    row_0, row_1 = _row(rows, lengths, 0, t), _row(rows, lengths, 1, t)
-    row_2, row_3 = _row(rows, lengths, 2, t), _row(rows, lengths, 3, t)
-    row_4, row_5 = _row(rows, lengths, 4, t), _row(rows, lengths, 5, t)
-    row_6, row_7 = _row(rows, lengths, 6, t), _row(rows, lengths, 7, t)
-    for k in range(emissions.shape[1]):
-        place = base + k * LANES
-        out[place] = emissions[row_0, k]
-        out[place + 1] = emissions[row_1, k]
-        out[place + 2] = emissions[row_2, k]
-        out[place + 3] = emissions[row_3, k]
-        out[place + 4] = emissions[row_4, k]
-        out[place + 5] = emissions[row_5, k]
-        out[place + 6] = emissions[row_6, k]
-        out[place + 7] = emissions[row_7, k]
+    places = find_rows(rows, lengths, t, n_tags)
+    for k in range(n_tags):
+        store(target, k * LANES, gather(emissions, places, k))
 
 
-@borrowing_kernel
-def write_rows(block, t, vectors, out):  # type: ignore[no-untyped-def]
+@inlined
+def write_rows(block, t, vectors, out, width):  # type: ignore[no-untyped-def]
     """Write a vector's numbers to the rows of token t of each sequence, or of its last
     one. From the last token to the first, each row gets its own numbers last.
     """
-    rows, lengths = block.rows, block.lengths
-    row_0, row_1 = _row(rows, lengths, 0, t), _row(rows, lengths, 1, t)
-    row_2, row_3 = _row(rows, lengths, 2, t), _row(rows, lengths, 3, t)
-    row_4, row_5 = _row(rows, lengths, 4, t), _row(rows, lengths, 5, t)
-    row_6, row_7 = _row(rows, lengths, 6, t), _row(rows, lengths, 7, t)
-    for k in range(out.shape[1]):
-        place = k * LANES
-        out[row_0, k] = vectors[place]
-        out[row_1, k] = vectors[place + 1]
-        out[row_2, k] = vectors[place + 2]
-        out[row_3, k] = vectors[place + 3]
-        out[row_4, k] = vectors[place + 4]
-        out[row_5, k] = vectors[place + 5]
-        out[row_6, k] = vectors[place + 6]
-        out[row_7, k] = vectors[place + 7]
+    places = find_rows(block.rows, block.lengths, t, width)
+    for k in range(width):
+        scatter(out, places, k, load(vectors, k * LANES))
 
 
-@borrowing_kernel
-def _row(rows, lengths, lane, t):  # type: ignore[no-untyped-def]
-    return rows[lane] + min(t, lengths[lane] - 1)
-
-
-@borrowing_kernel
+@called
 def forward(emissions, block, model):  # type: ignore[no-untyped-def]
     """Run the forward recursion over a block. Afterwards `alpha` and `ahead` belong to
     the last segment.
     """
-    vector = (emissions.shape[1] + 1) * LANES
-    state = block.state
-    state[:] = 0.0
-    state[_MANTISSA : _MANTISSA + LANES] = 1.0
-    state[_FAINTEST : _FAINTEST + LANES] = 1.0
-    state[_SCALE : _SCALE + LANES] = 1.0
-    block.alpha[:vector] = 0.0
+    state, vector, segment = block.state, block.vector, block.segment
+    n_vectors = block.n_tags + 1
+    fill_all(state, 0.0, _STATE_SIZE // LANES)
+    store(state, _MANTISSA, fill(1.0))
+    store(state, _FAINTEST, fill(1.0))
+    store(state, _SCALE, fill(1.0))
+    fill_all(block.alpha, 0.0, n_vectors)
     longest = longest_of(block)
-    for first in range(0, longest, block.segment):
-        if first > 0:
-            copy(block.alpha, block.segment * vector, block.alpha, 0, vector)
-        at = first // block.segment * (vector + LANES)
-        copy(block.alpha, 0, block.checkpoints, at, vector)
-        store(block.checkpoints, at + vector, load(state, _SCALE))
-        n = min(block.segment, longest - first)
+    for number in range((longest + segment - 1) // segment):
+        first = number * segment
+        if number > 0:
+            copy(at(block.alpha, segment * vector), block.alpha, n_vectors)
+        checkpoint = at(block.checkpoints, number * (vector + LANES))
+        copy(block.alpha, checkpoint, n_vectors)
+        store(checkpoint, vector, load(state, _SCALE))
+        n = segment if segment < longest - first else longest - first
         _forward_segment(emissions, block, first, n, model)
 
 
-@borrowing_kernel
+@inlined
 def longest_of(block):  # type: ignore[no-untyped-def]
     """Return the length of a block's longest sequence."""
     longest = 0
     for lane in range(LANES):
-        longest = max(longest, block.lengths[lane])
+        if block.lengths[lane] > longest:
+            longest = block.lengths[lane]
     return longest
 
 
-@borrowing_kernel
+@inlined
 def is_trusted(block, lane):  # type: ignore[no-untyped-def]
     """Return whether the scores of a sequence did not lie too far apart."""
     low, faint = block.state[_LOWEST + lane], block.state[_FAINTEST + lane]
     return low >= -RANGE and faint >= TINY  # neither if it is NaN
 
 
-@borrowing_kernel
+@inlined
 def rewind(emissions, block, first, model):  # type: ignore[no-untyped-def]
     """Go back to the segment before: keep what the backward recursion has found out
     about the token after it, and compute its forward vectors again.
     """
-    vector = (emissions.shape[1] + 1) * LANES
-    copy(block.ahead, 0, block.ahead, block.segment * vector, vector)
-    at = first // block.segment * (vector + LANES)
-    copy(block.checkpoints, at, block.alpha, 0, vector)
-    store(block.state, _SCALE, load(block.checkpoints, at + vector))
+    vector = block.vector
+    n_vectors = block.n_tags + 1
+    copy(block.ahead, at(block.ahead, block.segment * vector), n_vectors)
+    checkpoint = at(block.checkpoints, first // block.segment * (vector + LANES))
+    copy(checkpoint, block.alpha, n_vectors)
+    store(block.state, _SCALE, load(checkpoint, vector))
     _forward_segment(emissions, block, first, block.segment, model)
 
 
-@borrowing_kernel
+@called
 def _forward_segment(emissions, block, first, n, model):  # type: ignore[no-untyped-def]
     """Compute the forward vectors of n tokens from the one before them."""
-    n_tags = emissions.shape[1]
-    vector = (n_tags + 1) * LANES
-    alpha, ahead, state = block.alpha, block.ahead, block.state
+    n_tags, vector, state = block.n_tags, block.vector, block.state
     for u in range(n):
-        t, base = first + u, u * vector
-        read_scores(emissions, block.rows, block.lengths, t, ahead, base)
+        t = first + u
+        before = at(block.alpha, u * vector)
+        here = at(before, vector)
+        ahead = at(block.ahead, u * vector)
+        read_scores(emissions, block.rows, block.lengths, n_tags, t, ahead)
         scale_before = load(state, _SCALE)
-        _exp_scores(block, t, base, divide(fill(1.0), scale_before))
+        _exp_scores(block, t, ahead, divide(fill(1.0), scale_before))
         product = multiply(load(state, _MANTISSA), scale_before)
         store(state, _MANTISSA, mantissa(product))
         store(state, _EXPONENT, add(load(state, _EXPONENT), exponent(product)))
@@ -261,71 +303,69 @@ def _forward_segment(emissions, block, first, n, model):  # type: ignore[no-unty
             scale, faintest = fill(0.0), load(state, _FAINTEST)
             for k in range(n_tags):
                 place = k * LANES
-                here = multiply(fill(model.exp_start[k]), load(ahead, place))
-                store(alpha, vector + place, here)
-                scale = add(scale, here)
-                faintest = smaller(faintest, replace(here, 0.0, 1.0))
+                weight = multiply(fill_from(model.exp_start, k), load(ahead, place))
+                store(here, place, weight)
+                scale = add(scale, weight)
+                faintest = smaller(faintest, replace(weight, 0.0, 1.0))
             store(state, _SCALE, replace(scale, 0.0, 1.0))
             store(state, _FAINTEST, faintest)
         else:
-            _advance(block, base, model.onward)
+            _advance(state, before, here, ahead, model.onward)
         for lane in range(LANES):
             if block.lengths[lane] == t + 1:
-                last = base + vector + lane
-                state[_CLOSING + lane] = _closing(alpha, last, model.exp_end)
+                # How much of the weight of the sequence's paths passes its end.
+                closing = 0.0
+                for k in range(n_tags):
+                    closing += here[k * LANES + lane] * model.exp_end[k]
+                state[_CLOSING + lane] = closing
                 # What comes after the end is of no interest, but must be a number.
                 state[_SCALE + lane] = 1.0
 
 
-@borrowing_kernel
-def _exp_scores(block, t, base, factor):  # type: ignore[no-untyped-def]
-    """Turn scores in `ahead` into exp(score - largest) times a factor, and those beyond
-    the end of a sequence into 0.
+@inlined
+def _exp_scores(block, t, ahead, factor):  # type: ignore[no-untyped-def]
+    """Turn scores into exp(score - largest) times a factor, and those beyond the end of
+    a sequence into 0.
     """
-    ahead, state = block.ahead, block.state
+    n_tags, state = block.n_tags, block.state
     for lane in range(LANES):
         state[_INSIDE + lane] = 0.0 if t < block.lengths[lane] else -np.inf
     inside = load(state, _INSIDE)
     top = fill(-np.inf)
-    end = base + block.tags.shape[0] - LANES  # without the empty column
-    for place in range(base, end, LANES):
-        top = larger(top, load(ahead, place))
+    for k in range(n_tags):
+        top = larger(top, load(ahead, k * LANES))
     top = replace(add(top, inside), -np.inf, 0.0)
     store(state, _TOPS, add(load(state, _TOPS), top))
     lowest = load(state, _LOWEST)
     inside = subtract(inside, top)
-    for place in range(base, end, LANES):
-        score = add(load(ahead, place), inside)
+    for k in range(n_tags):
+        score = add(load(ahead, k * LANES), inside)
         lowest = smaller(lowest, replace(score, -np.inf, 0.0))
-        store(ahead, place, multiply(exp(score), factor))
+        store(ahead, k * LANES, multiply(exp(score), factor))
     store(state, _LOWEST, lowest)
 
 
-@borrowing_kernel
-def _advance(block, base, tiles):  # type: ignore[no-untyped-def]
-    """Compute the forward vector that follows the one at `base`."""
-    alpha, ahead, state = block.alpha, block.ahead, block.state
-    here = base + block.tags.shape[0]
+@inlined
+def _advance(state, before, here, ahead, tiles):  # type: ignore[no-untyped-def]
+    """Compute the forward vector that follows another one."""
     scale, faintest = fill(0.0), load(state, _FAINTEST)
-    for tile in range(tiles.columns.shape[0]):
+    for tile in range(tiles.n_tiles):
         sum_0, sum_1, sum_2 = fill(0.0), fill(0.0), fill(0.0)
         for e in range(tiles.limits[tile], tiles.limits[tile + 1]):
             place = e * TILE_WIDTH
-            weight = load(alpha, base + read(tiles.rows, e) * LANES)
+            weight = load(before, read(tiles.rows, e) * LANES)
             sum_0 = multiply_add(fill_from(tiles.values, place), weight, sum_0)
             sum_1 = multiply_add(fill_from(tiles.values, place + 1), weight, sum_1)
             sum_2 = multiply_add(fill_from(tiles.values, place + 2), weight, sum_2)
-        place_0, place_1 = (
-            tiles.columns[tile, 0] * LANES,
-            tiles.columns[tile, 1] * LANES,
-        )
-        place_2 = tiles.columns[tile, 2] * LANES
-        sum_0 = multiply(sum_0, load(ahead, base + place_0))
-        sum_1 = multiply(sum_1, load(ahead, base + place_1))
-        sum_2 = multiply(sum_2, load(ahead, base + place_2))
-        store(alpha, here + place_0, sum_0)
-        store(alpha, here + place_1, sum_1)
-        store(alpha, here + place_2, sum_2)
+        columns = at(tiles.columns, tile * TILE_WIDTH)
+        place_0, place_1 = columns[0] * LANES, columns[1] * LANES
+        place_2 = columns[2] * LANES
+        sum_0 = multiply(sum_0, load(ahead, place_0))
+        sum_1 = multiply(sum_1, load(ahead, place_1))
+        sum_2 = multiply(sum_2, load(ahead, place_2))
+        store(here, place_0, sum_0)
+        store(here, place_1, sum_1)
+        store(here, place_2, sum_2)
         scale = add(scale, add(add(sum_0, sum_1), sum_2))
         faintest = smaller(faintest, replace(sum_0, 0.0, 1.0))
         faintest = smaller(faintest, replace(sum_1, 0.0, 1.0))
@@ -334,16 +374,7 @@ def _advance(block, base, tiles):  # type: ignore[no-untyped-def]
     store(state, _FAINTEST, faintest)
 
 
-@borrowing_kernel
-def _closing(alpha, place, exp_end):  # type: ignore[no-untyped-def]
-    """Return how much of the weight of a sequence's paths passes its end."""
-    closing = 0.0
-    for k in range(exp_end.shape[0]):
-        closing += alpha[place + k * LANES] * exp_end[k]
-    return closing
-
-
-@borrowing_kernel
+@inlined
 def log_weight(block, lane):  # type: ignore[no-untyped-def]
     """Return log Z of a sequence after the forward pass, up to what is common to all
     sequences of its length.
@@ -360,44 +391,45 @@ def log_weight(block, lane):  # type: ignore[no-untyped-def]
     )
 
 
-@borrowing_kernel
+@inlined
 def step_back(block, first, u, is_last, model):  # type: ignore[no-untyped-def]
     """Compute the backward vector of token `first + u`, the probabilities of its tags,
     and what the token before it needs.
     """
-    vector = block.tags.shape[0]
-    state = block.state
+    vector, state = block.vector, block.state
     for lane in range(LANES):
         ends_here = block.lengths[lane] == first + u + 1
         closing = state[_CLOSING + lane]
         state[_END + lane] = 1.0 / closing if ends_here and closing > 0.0 else 0.0
     end = load(state, _END)
-    here, after = u * vector, (u + 1) * vector
+    alpha = at(block.alpha, (u + 1) * vector)
+    ahead = at(block.ahead, u * vector)
+    after = at(ahead, vector)
     if is_last:
-        block.ahead[after : after + vector] = 0.0
+        fill_all(after, 0.0, block.n_tags + 1)
     tiles, exp_end = model.backward, model.exp_end
-    for tile in range(tiles.columns.shape[0]):
-        tag_0, tag_1 = tiles.columns[tile, 0], tiles.columns[tile, 1]
-        tag_2 = tiles.columns[tile, 2]
-        sum_0 = multiply(fill(exp_end[tag_0]), end)
-        sum_1 = multiply(fill(exp_end[tag_1]), end)
-        sum_2 = multiply(fill(exp_end[tag_2]), end)
+    for tile in range(tiles.n_tiles):
+        columns = at(tiles.columns, tile * TILE_WIDTH)
+        tag_0, tag_1, tag_2 = columns[0], columns[1], columns[2]
+        sum_0 = multiply(fill_from(exp_end, tag_0), end)
+        sum_1 = multiply(fill_from(exp_end, tag_1), end)
+        sum_2 = multiply(fill_from(exp_end, tag_2), end)
         for e in range(tiles.limits[tile], tiles.limits[tile + 1]):
             place = e * TILE_WIDTH
-            weight = load(block.ahead, after + read(tiles.rows, e) * LANES)
+            weight = load(after, read(tiles.rows, e) * LANES)
             sum_0 = multiply_add(fill_from(tiles.values, place), weight, sum_0)
             sum_1 = multiply_add(fill_from(tiles.values, place + 1), weight, sum_1)
             sum_2 = multiply_add(fill_from(tiles.values, place + 2), weight, sum_2)
-        _finish_back(block, here, tag_0 * LANES, sum_0)
-        _finish_back(block, here, tag_1 * LANES, sum_1)
-        _finish_back(block, here, tag_2 * LANES, sum_2)
+        _finish_back(alpha, ahead, block.tags, tag_0 * LANES, sum_0)
+        _finish_back(alpha, ahead, block.tags, tag_1 * LANES, sum_1)
+        _finish_back(alpha, ahead, block.tags, tag_2 * LANES, sum_2)
 
 
-@borrowing_kernel
-def _finish_back(block, here, place, beta):  # type: ignore[no-untyped-def]
-    alpha = load(block.alpha, here + block.tags.shape[0] + place)
+@inlined
+def _finish_back(alpha, ahead, tags, place, beta):  # type: ignore[no-untyped-def]
+    weight = load(alpha, place)
     # The backward score of a state is at most 1 / alpha, and knows no bound where alpha
     # is zero, because no path gets there.
-    beta = zero_with(beta, alpha)
-    store(block.tags, place, multiply(alpha, beta))
-    store(block.ahead, here + place, multiply(load(block.ahead, here + place), beta))
+    beta = zero_with(beta, weight)
+    store(tags, place, multiply(weight, beta))
+    store(ahead, place, multiply(load(ahead, place), beta))

@@ -5,7 +5,8 @@ would take as long as the recursions.
 
 import numpy as np
 
-from .compiled import borrowing_kernel
+from .compiled import borrowing_kernel, called
+from .lane_memory import at, load, pointer, store
 from .lanes import (
     LANES,
     exp,
@@ -13,10 +14,8 @@ from .lanes import (
     greatest,
     larger,
     least,
-    load,
     replace,
     smaller,
-    store,
     subtract,
 )
 
@@ -32,38 +31,45 @@ def scale(transitions, start, end, out):  # type: ignore[no-untyped-def]
     """
     n_tags = start.shape[0]
     first = transitions.shape[0] + 1
-    top, low = _scale_part(transitions, out, 0)
-    top_start, low_start = _scale_part(start, out, first)
-    top_end, low_end = _scale_part(end, out, first + n_tags + 1)
-    return top, top_start, top_end, min(low, low_start, low_end)
+    target = pointer(out)
+    top, low = _scale_part(pointer(transitions), transitions.shape[0], target)
+    target = at(target, first)
+    top_start, low_start = _scale_part(pointer(start), n_tags, target)
+    target = at(target, n_tags + 1)
+    top_end, low_end = _scale_part(pointer(end), n_tags, target)
+    if low_start < low:
+        low = low_start
+    if low_end < low:
+        low = low_end
+    return top, top_start, top_end, low
 
 
-@borrowing_kernel
-def _scale_part(scores, out, first):  # type: ignore[no-untyped-def]
-    """Write exp(score - largest score) from a place on. Returns the largest score, and
-    how far below it the smallest is that is not -inf.
+@called
+def _scale_part(scores, size, out):  # type: ignore[no-untyped-def]
+    """Write exp(score - largest score). Returns the largest score, and how far below it
+    the smallest is that is not -inf.
     """
-    size = scores.shape[0]
-    whole = size - size % LANES
+    n_whole = size // LANES
     tops = fill(-np.inf)
-    for n in range(0, whole, LANES):
-        tops = larger(tops, load(scores, n))
+    for n in range(n_whole):
+        tops = larger(tops, load(scores, n * LANES))
     top = greatest(tops)
-    for n in range(whole, size):
-        top = max(top, scores[n])
+    for n in range(n_whole * LANES, size):
+        if scores[n] > top:
+            top = scores[n]
     # Where all are -inf, so is each of them less a number.
-    subtrahend = max(top, _LEAST)
+    subtrahend = top if top > _LEAST else _LEAST
     lows = fill(0.0)
-    for n in range(0, whole, LANES):
-        difference = subtract(load(scores, n), fill(subtrahend))
+    for n in range(n_whole):
+        difference = subtract(load(scores, n * LANES), fill(subtrahend))
         lows = smaller(lows, replace(difference, -np.inf, 0.0))
-        store(out, first + n, exp(difference))
+        store(out, n * LANES, exp(difference))
     low = least(lows)
-    for n in range(whole, size):
-        difference = scores[n] - subtrahend
-        if difference > -np.inf:
-            low = min(low, difference)
-        out[first + n] = np.exp(difference)
+    for n in range(n_whole * LANES, size):
+        rest = scores[n] - subtrahend
+        if rest > -np.inf and rest < low:
+            low = rest
+        out[n] = np.exp(rest)
     return top, low
 
 

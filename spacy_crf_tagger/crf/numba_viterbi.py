@@ -9,9 +9,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import borrowing_kernel
-from .lanes import LANES, add, fill, fill_from, larger, load, read, store
-from .numba_blocks import choose_sequences, copy, read_scores, segment_length
+from .compiled import borrowing_kernel, called, inlined
+from .lane_memory import at, fill_from, load, pointer, read, store
+from .lanes import LANES, add, fill, larger
+from .numba_blocks import (
+    Memory,
+    choose_sequences,
+    copy,
+    point_to,
+    read_scores,
+    segment_length,
+)
 from .tiles import TILE_WIDTH, Tiles
 
 
@@ -34,34 +42,20 @@ class Scorer(NamedTuple):
     end: NDArray[np.float64]
 
 
-class Memory(NamedTuple):
-    """Eight sequences and the memory that the recursion needs.
-
-    rows (NDArray[int]): Row of the emissions of each sequence's first token, [8].
-    lengths (NDArray[int]): Tokens of each sequence, [8].
-    tag (NDArray[int]): The tag of each sequence's token at hand, [8].
-    segment (int): Tokens of a segment.
-    best (NDArray[float]): Scores of the best paths to the tags of the token before the
-        segment and of the segment's tokens, [(segment + 1) * (K + 1) * 8].
-    checkpoints (NDArray[float]): Those of the token before each segment.
-    """
-
-    rows: NDArray[np.int64]
-    lengths: NDArray[np.int64]
-    tag: NDArray[np.int64]
-    segment: int
-    best: NDArray[np.float64]
-    checkpoints: NDArray[np.float64]
-
-
 def make_memory(longest: int, n_tags: int) -> Memory:
-    """RETURNS (Memory): What sequences of up to so many tokens need."""
+    """Allocate the memory of eight sequences: scores of the best paths to the tags of
+    the token before a segment and of the segment's tokens, and those of the token
+    before each segment.
+
+    longest (int): Tokens of the longest sequence.
+    n_tags (int): Number of tags, K.
+    RETURNS (Memory): The memory.
+    """
     vector = (n_tags + 1) * LANES
     segment = min(segment_length(n_tags), longest)
     n_segments = -(-longest // max(segment, 1))
-    rows, lengths, tag = np.zeros((3, LANES), dtype=np.int64)
-    best = np.zeros((segment + 1) * vector)
-    return Memory(rows, lengths, tag, segment, best, np.zeros(n_segments * vector))
+    numbers = np.zeros((segment + 1 + n_segments) * vector)
+    return Memory(np.zeros(3 * LANES, dtype=np.int64), numbers, segment)
 
 
 @borrowing_kernel
@@ -69,100 +63,119 @@ def viterbi(emissions, offsets, order, memory, scorer, tags, scores):  # type: i
     """Write the tags of the best paths [N] and their scores [B]. Of equal paths the one
     with the lower tag numbers, read from the end, wins.
     """
-    vector = (emissions.shape[1] + 1) * LANES
-    best, checkpoints, segment = memory.best, memory.checkpoints, memory.segment
-    rows, lengths, tag = memory.rows, memory.lengths, memory.tag
+    n_tags, segment = emissions.shape[1], memory.segment
+    n_vectors = n_tags + 1
+    vector = n_vectors * LANES
+    best = pointer(memory.numbers)
+    checkpoints = at(best, (segment + 1) * vector)
+    rows = pointer(memory.sequences)
+    lengths, tag = at(rows, LANES), at(rows, 2 * LANES)
+    tiles, start, end = point_to(scorer.onward), pointer(scorer.start), scorer.end
     for first in range(0, order.shape[0], LANES):
-        n_sequences = choose_sequences(rows, lengths, order, first, offsets)
+        n_sequences = order.shape[0] - first
+        if n_sequences > LANES:
+            n_sequences = LANES
+        choose_sequences(
+            rows, lengths, at(pointer(order), first), n_sequences, pointer(offsets)
+        )
         longest = lengths[0]
         n_segments = (longest + segment - 1) // segment
         for number in range(n_segments):
             begin = number * segment
             if number > 0:
-                copy(best, segment * vector, best, 0, vector)
-            copy(best, 0, checkpoints, number * vector, vector)
-            n = min(segment, longest - begin)
-            _score_segment(emissions, rows, lengths, begin, n, scorer, best)
+                copy(at(best, segment * vector), best, n_vectors)
+            copy(best, at(checkpoints, number * vector), n_vectors)
+            n = segment if segment < longest - begin else longest - begin
+            _score_segment(
+                pointer(emissions), n_tags, rows, lengths, begin, n, tiles, start, best
+            )
             for lane in range(n_sequences):
                 u = lengths[lane] - 1 - begin
                 if 0 <= u < n:
-                    b = order[first + lane]
-                    last = (u + 1) * vector + lane
-                    tag[lane], scores[b] = _choose_last(best, last, scorer.end)
+                    last = at(best, (u + 1) * vector + lane)
+                    choice = 0
+                    score = last[0] + end[0]
+                    for k in range(1, n_tags):
+                        candidate = last[k * LANES] + end[k]
+                        if candidate > score:
+                            choice, score = k, candidate
+                    tag[lane] = choice
+                    scores[order[first + lane]] = score
         for number in range(n_segments - 1, -1, -1):
             begin = number * segment
-            n = min(segment, longest - begin)
+            n = segment if segment < longest - begin else longest - begin
             if number < n_segments - 1:
-                copy(checkpoints, number * vector, best, 0, vector)
-                _score_segment(emissions, rows, lengths, begin, n, scorer, best)
+                copy(at(checkpoints, number * vector), best, n_vectors)
+                _score_segment(
+                    pointer(emissions),
+                    n_tags,
+                    rows,
+                    lengths,
+                    begin,
+                    n,
+                    tiles,
+                    start,
+                    best,
+                )
             for lane in range(n_sequences):
-                for t in range(min(begin + n, lengths[lane]) - 1, begin - 1, -1):
+                behind = begin + n
+                if behind > lengths[lane]:
+                    behind = lengths[lane]
+                for t in range(behind - 1, begin - 1, -1):
                     tags[rows[lane] + t] = tag[lane]
                     if t > 0:
                         emission = emissions[rows[lane] + t, tag[lane]]
-                        before = (t - begin) * vector + lane
+                        before = at(best, (t - begin) * vector + lane)
                         tag[lane] = _trace_back(
-                            best, before, before + vector, emission, scorer, tag[lane]
+                            before, at(before, vector), emission, scorer, tag[lane]
                         )
 
 
-@borrowing_kernel
-def _score_segment(emissions, rows, lengths, begin, n, scorer, best):  # type: ignore[no-untyped-def]
+@called
+def _score_segment(  # type: ignore[no-untyped-def]
+    emissions, n_tags, rows, lengths, begin, n, tiles, start, best
+):
     """Write the score of the best path to each tag of n tokens to `best`, whose first
     vector is that of the token before them.
     """
-    n_tags = emissions.shape[1]
     vector = (n_tags + 1) * LANES
-    tiles = scorer.onward
     for u in range(n):
-        before, here = u * vector, (u + 1) * vector
-        read_scores(emissions, rows, lengths, begin + u, best, here)
+        before = at(best, u * vector)
+        here = at(before, vector)
+        read_scores(emissions, rows, lengths, n_tags, begin + u, here)
         if begin + u == 0:
             for k in range(n_tags):
-                place = here + k * LANES
-                store(best, place, add(load(best, place), fill(scorer.start[k])))
+                _add_to(here, k * LANES, fill_from(start, k))
             continue
-        for tile in range(tiles.columns.shape[0]):
+        for tile in range(tiles.n_tiles):
             top_0, top_1 = fill(-np.inf), fill(-np.inf)
             top_2 = fill(-np.inf)
             for e in range(tiles.limits[tile], tiles.limits[tile + 1]):
                 place = e * TILE_WIDTH
-                score = load(best, before + read(tiles.rows, e) * LANES)
+                score = load(before, read(tiles.rows, e) * LANES)
                 top_0 = larger(top_0, add(score, fill_from(tiles.values, place)))
                 top_1 = larger(top_1, add(score, fill_from(tiles.values, place + 1)))
                 top_2 = larger(top_2, add(score, fill_from(tiles.values, place + 2)))
-            column = tiles.columns[tile]
-            _add_to(best, here + column[0] * LANES, top_0)
-            _add_to(best, here + column[1] * LANES, top_1)
-            _add_to(best, here + column[2] * LANES, top_2)
+            columns = at(tiles.columns, tile * TILE_WIDTH)
+            _add_to(here, columns[0] * LANES, top_0)
+            _add_to(here, columns[1] * LANES, top_1)
+            _add_to(here, columns[2] * LANES, top_2)
 
 
-@borrowing_kernel
+@inlined
 def _add_to(vectors, place, more):  # type: ignore[no-untyped-def]
     store(vectors, place, add(load(vectors, place), more))
 
 
-@borrowing_kernel
-def _choose_last(best, place, end):  # type: ignore[no-untyped-def]
-    """Return the best last tag of a lane, and its score."""
-    tag = 0
-    score = best[place] + end[0]
-    for k in range(1, end.shape[0]):
-        candidate = best[place + k * LANES] + end[k]
-        if candidate > score:
-            tag, score = k, candidate
-    return tag, score
-
-
-@borrowing_kernel
-def _trace_back(best, before, here, emission, scorer, tag):  # type: ignore[no-untyped-def]
+@inlined
+def _trace_back(before, here, emission, scorer, tag):  # type: ignore[no-untyped-def]
     """Return the tag on the best path to a tag of the next token: the first one from
     which the same additions lead to the same score.
     """
-    score = read(best, here + tag * LANES)
+    score = read(here, tag * LANES)
     for n in range(scorer.limits[tag], scorer.limits[tag + 1]):
         source = read(scorer.sources, n)
-        step = read(best, before + source * LANES) + read(scorer.steps, n)
+        step = read(before, source * LANES) + read(scorer.steps, n)
         if emission + step == score:
             return source
     return 0  # no path leads here

@@ -15,6 +15,7 @@ from spacy_crf_tagger.crf import (
     Potentials,
     TagScheme,
     forward_backward,
+    lane_memory,
     lanes,
     log_partition,
     numba_backend,
@@ -35,16 +36,16 @@ SEGMENT = segment_length(SCHEME.n_tags)
 @njit
 def apply(values, exps, exponents, mantissas):
     for first in range(0, len(values), lanes.LANES):
-        found = lanes.exp(lanes.load(values, first))
-        lanes.store(exps, first, found)
+        found = lanes.exp(lane_memory.load(values, first))
+        lane_memory.store(exps, first, found)
         normal = lanes.replace(found, 0.0, 1.0)
-        lanes.store(exponents, first, lanes.exponent(normal))
-        lanes.store(mantissas, first, lanes.mantissa(normal))
+        lane_memory.store(exponents, first, lanes.exponent(normal))
+        lane_memory.store(mantissas, first, lanes.mantissa(normal))
 
 
 @njit
 def read_third(values):
-    return lanes.read(values, 2)
+    return lane_memory.read(values, 2)
 
 
 def test_lanes_are_not_read_from_strided_arrays():
