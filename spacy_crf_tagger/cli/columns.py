@@ -2,12 +2,14 @@
 
 import re
 from collections import Counter
-from typing import Iterable, List, NamedTuple, Optional
+from itertools import islice
+from typing import Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from .invisible import strip_edges
 from .iob import MISSING, parse_tag
 from .reading import NumberedLine
 
+_LINES = 1 << 16
 _BLANKS = re.compile(r"[ \t]+")
 # `# text = …`, as CoNLL-U and its kin have it.
 _ASSIGNMENT = re.compile(r"#\s*[\w.:-]+\s*=")
@@ -38,7 +40,9 @@ def is_blank(line: str) -> bool:
     line (str): The line.
     RETURNS (bool): Whether it is blank to the eye.
     """
-    return not strip_edges(line)
+    # Nearly all lines need no closer look.
+    is_seen = bool(line) and "!" <= line[0] <= "~"
+    return not is_seen and not strip_edges(line)
 
 
 def survey(lines: Iterable[NumberedLine]) -> Layout:
@@ -52,19 +56,19 @@ def survey(lines: Iterable[NumberedLine]) -> Layout:
     visible: Counter[int] = Counter()  # without those at the end that look empty
     blanked: Counter[int] = Counter()
     parts: Counter[int] = Counter()  # of `word|pos|tag`, the fewest in a line
-    for _, line in lines:
+    for line, count in _count_lines(lines):
         if line.startswith("#") or is_blank(line):
             continue
-        line = line.rstrip(" \t") if "\t" not in line.strip(" \t") else line
-        if "\t" in line:
+        stripped = line.rstrip(" \t")
+        if "\t" in stripped:
             columns = line.split("\t")
-            tabbed[len(columns)] += 1
-            visible[_n_visible(columns)] += 1
+            tabbed[len(columns)] += count
+            visible[_n_visible(columns)] += count
         else:
-            columns = [column for column in line.split(" ") if column]
-            if n_parts := _count_parts(columns):
-                parts[n_parts] += 1
-            blanked[_n_visible(columns)] += 1
+            columns = [column for column in stripped.split(" ") if column]
+            if "|" in line and (n_parts := _count_parts(columns)):
+                parts[n_parts] += count
+            blanked[_n_visible(columns)] += count
     n_blanked = sum(blanked.values())
     if sum(parts.values()) * 2 > n_blanked + sum(tabbed.values()):
         return Layout(False, True, _most_common(parts))
@@ -169,6 +173,13 @@ def looks_like_comment(line: str) -> bool:
     RETURNS (bool): Whether it might be one.
     """
     return line.startswith("# ") and bool(_ASSIGNMENT.match(line) or _NAMED.match(line))
+
+
+def _count_lines(lines: Iterable[NumberedLine]) -> Iterator[Tuple[str, int]]:
+    """YIELDS (Tuple[str, int]): Lines, and how often each occurs nearby."""
+    texts = (line for _, line in lines)
+    while counts := Counter(islice(texts, _LINES)):
+        yield from counts.items()
 
 
 def _is_tag(text: str) -> bool:

@@ -17,7 +17,7 @@ from spacy.tokens import Doc, DocBin
 # The most that MessagePack can hold in one piece, and so a DocBin of all its tokens.
 _MOST_BYTES = 2**32 - 1
 _WIDTH = 8  # bytes of an attribute of a token
-_CHUNK = 1 << 14  # tokens
+_CHUNK = 1 << 12  # tokens
 _NO_CATS = srsly.msgpack_dumps({})
 _ATTRS = [ORTH, NORM, ENT_IOB, ENT_TYPE, SENT_START]
 _MOST_TOKENS = _MOST_BYTES // (_WIDTH * len(_ATTRS))

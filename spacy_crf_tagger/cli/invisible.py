@@ -30,8 +30,9 @@ def strip_edges(text: str) -> str:
     text (str): The text.
     RETURNS (str): The text from its first to its last visible character.
     """
-    if text.isascii() and text.isprintable():
-        return text.strip(" ")
+    # Nearly all texts need no closer look.
+    if text and "!" <= text[0] <= "~" and "!" <= text[-1] <= "~":
+        return text
     start, end = 0, len(text)
     while start < end and is_invisible(text[start]):
         start += 1

@@ -81,8 +81,13 @@ def read_entities(tags: Sequence[Tag], scheme: str = "IOB2") -> Entities:
     scheme (str): Which scheme they follow, as `closest_scheme` names it.
     RETURNS (Entities): The entities.
     """
-    starts, ends = [], []
+    starts: List[int] = []
+    ends: List[int] = []
+    if tags.count(OUTSIDE) == len(tags):
+        return Entities([], [])
     for i, (before, tag) in enumerate(_pairs(tags)):
+        if not (before.label or tag.label):
+            continue
         joined = _is_joined(before, tag)
         if before.label and not joined:
             ends.append(i)
@@ -110,24 +115,17 @@ def closest_scheme(sentences: Iterable[Sequence[Tag]]) -> str:
     """
     # All that a scheme asks of neighbours is their positions and whether their labels
     # are the same: there are few such pairs, however many labels.
-    pairs: Counter[Pair] = Counter()
+    counts: Counter[Tuple[str, str, bool]] = Counter()
     for tags in sentences:
-        for before, tag in _pairs(tags):
-            label = "same" if before.label == tag.label else "other"
-            pairs[
-                Tag(before.position, "same" if before.label else ""),
-                Tag(tag.position, label if tag.label else ""),
-            ] += 1
+        if tags.count(OUTSIDE) < len(tags):
+            counts.update(
+                (before.position, tag.position, before.label == tag.label)
+                for before, tag in _pairs(tags)
+            )
 
     def n_violations(scheme: str) -> int:
         return sum(
-            count
-            for (before, tag), count in pairs.items()
-            if not any(
-                _SCHEMES[scheme](first, second)
-                for first in _possible_tags(before)
-                for second in _possible_tags(tag)
-            )
+            count for pair, count in counts.items() if not _is_possible(scheme, *pair)
         )
 
     return min(_SCHEMES, key=n_violations)
@@ -141,6 +139,8 @@ def find_violations(tags: Sequence[Tag], scheme: str) -> List[int]:
     scheme (str): The scheme.
     RETURNS (List[int]): Indices of tags; N if the last tag must not end a sentence.
     """
+    if tags.count(OUTSIDE) == len(tags):
+        return []
     is_valid = _SCHEMES[scheme]
     return [
         i
@@ -154,12 +154,25 @@ def _pairs(tags: Sequence[Tag]) -> Iterable[Pair]:
     return zip([OUTSIDE, *tags], [*tags, OUTSIDE], strict=True)
 
 
-def _possible_tags(tag: Tag) -> List[Tag]:
-    """RETURNS (List[Tag]): What a tag may be, where labels are `same` or `other`."""
-    if tag.position not in "?!":
-        return [tag]
-    labels = ("same", "other")
-    return [OUTSIDE, *(Tag(position, each) for position in "BILU" for each in labels)]
+def _is_possible(scheme: str, before: str, position: str, is_same: bool) -> bool:
+    """RETURNS (bool): Whether two positions may be neighbours, where the labels are the
+    same or not, and what is missing or unreadable may be anything.
+    """
+    label = "same" if is_same else "other"
+    return any(
+        _SCHEMES[scheme](first, second)
+        for first in _possible_tags(before, "same")
+        for second in _possible_tags(position, label)
+    )
+
+
+def _possible_tags(position: str, label: str) -> List[Tag]:
+    if position not in "?!":
+        return [Tag(position, "" if position == "O" else label)]
+    return [
+        OUTSIDE,
+        *(Tag(each, some) for each in "BILU" for some in ("same", "other")),
+    ]
 
 
 def _may_go_on(before: Tag, tag: Tag, closed: str, scheme: str) -> bool:

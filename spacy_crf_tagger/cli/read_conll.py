@@ -1,5 +1,6 @@
 """Read tokens with tags, as the CoNLL shared tasks have them."""
 
+from bisect import bisect_left
 from typing import Iterator, List, Tuple, Union
 
 from spacy.tokens import Doc, Span
@@ -7,21 +8,16 @@ from spacy.vocab import Vocab
 
 from .columns import survey
 from .docbin import check_n_tokens
-from .iob import (
-    MISSING,
-    UNREADABLE,
-    Tag,
-    closest_scheme,
-    find_violations,
-    read_entities,
-)
+from .iob import Entities, Tag, closest_scheme, find_violations, read_entities
 from .reading import Lines, Log, Problem
-from .sentences import Sentence, read_sentences
+from .sentences import Sentence, SentenceReader
 
 INVALID_SEQUENCE = "tag out of sequence"
 COMMENTS = "Passed over comments"
 TRIMMED = "Read tags without the invisible characters around them"
 DOUBTFUL = "Left out entities that may go on in a tag that is missing or unreadable"
+
+_Annotated = Tuple[Sentence, Entities]
 
 
 def read_conll(
@@ -50,32 +46,32 @@ def read_conll(
     YIELDS (Doc): The documents.
     RAISES (TooManyTokensError): If a `.spacy` file cannot hold them.
     """
-    layout = survey(lines())
+    reader = SentenceReader(survey(lines()), label_column)
     n_tokens = 0
 
     def all_tags() -> Iterator[List[Tag]]:
         nonlocal n_tokens
-        for sentence in read_sentences(lines(), layout, label_column):
+        for sentence in reader.read(lines()):
             n_tokens += len(sentence.words)
             yield sentence.tags
 
     scheme = closest_scheme(all_tags())
     check_n_tokens(n_tokens)
-    group: List[Sentence] = []
-    for sentence in read_sentences(lines(), layout, label_column):
-        _report(sentence, scheme, log)
-        is_full = len(group) == n_sents
-        if group and (is_full or sentence.starts_document):
-            yield _make_doc(vocab, group, scheme, with_starts=n_sents > 1)
+    group: List[_Annotated] = []
+    for sentence in reader.read(lines()):
+        entities = read_entities(sentence.tags, scheme)
+        _report(sentence, entities, scheme, log)
+        if group and (len(group) == n_sents or sentence.starts_document):
+            yield _make_doc(vocab, group, with_starts=n_sents > 1)
             group = []
         # Lines without a token may be all there is.
-        if any(word is not None for word in sentence.words):
-            group.append(sentence)
+        if any(sentence.words):
+            group.append((sentence, entities))
     if group:
-        yield _make_doc(vocab, group, scheme, with_starts=n_sents > 1)
+        yield _make_doc(vocab, group, with_starts=n_sents > 1)
 
 
-def _report(sentence: Sentence, scheme: str, log: Log) -> None:
+def _report(sentence: Sentence, entities: Entities, scheme: str, log: Log) -> None:
     """Put what there is to say about a sentence into the log, by line."""
     problems = sentence.problems
     for i in find_violations(sentence.tags, scheme):
@@ -86,11 +82,10 @@ def _report(sentence: Sentence, scheme: str, log: Log) -> None:
         log.note(TRIMMED, line)
     for line in sentence.comments:
         log.note(COMMENTS, line)
-    for start, _ in read_entities(sentence.tags, scheme).doubtful:
+    for start, _ in entities.doubtful:
         log.note(DOUBTFUL, sentence.lines[start])
-    for tag, line in zip(sentence.tags, sentence.lines, strict=True):
-        if tag.label:
-            log.see_label(tag.label, line)
+    for start, _, label in entities.spans:
+        log.see_label(label, sentence.lines[start])
 
 
 def _describe_violation(sentence: Sentence, i: int, scheme: str) -> Problem:
@@ -103,33 +98,29 @@ def _describe_violation(sentence: Sentence, i: int, scheme: str) -> Problem:
     return Problem(lines[i], INVALID_SEQUENCE, text)
 
 
-def _make_doc(
-    vocab: Vocab, sentences: List[Sentence], scheme: str, *, with_starts: bool
-) -> Doc:
+def _make_doc(vocab: Vocab, group: List[_Annotated], *, with_starts: bool) -> Doc:
     words: List[str] = []
     starts: List[Union[bool, int, None]] = []
     spans: List[Tuple[int, int, str]] = []
     missing: List[int] = []
-    for sentence in sentences:
-        # Where a line has no token, the tags are one ahead of the Doc.
-        places = []
-        first = len(words)
-        for word in sentence.words:
-            places.append(len(words))
-            if word is not None:
-                starts.append(len(words) == first)
-                words.append(word)
-        places.append(len(words))
-        entities = read_entities(sentence.tags, scheme)
+    for sentence, entities in group:
+        offset = len(words)
+        present = [word for word in sentence.words if word is not None]
+        words.extend(present)
+        starts.extend(i == 0 for i in range(len(present)))
+        # Where lines have no token, the tags are ahead of the Doc.
+        lost = [i for i, word in enumerate(sentence.words) if word is None]
+
+        def place(i: int, offset: int = offset, lost: List[int] = lost) -> int:
+            return offset + i - bisect_left(lost, i)
+
         for start, end, label in entities.spans:
-            spans.append((places[start], places[end], label))
+            spans.append((place(start), place(end), label))
         for start, end in entities.doubtful:
-            missing.extend(range(places[start], places[end]))
-        for place, word, tag in zip(
-            places[:-1], sentence.words, sentence.tags, strict=True
-        ):
-            if word is not None and tag in (MISSING, UNREADABLE):
-                missing.append(place)
+            missing.extend(range(place(start), place(end)))
+        for i, tag in enumerate(sentence.tags):
+            if tag.position in "?!" and sentence.words[i] is not None:
+                missing.append(place(i))
     doc = Doc(vocab, words=words, sent_starts=starts if with_starts else None)
     doc.set_ents(
         [Span(doc, start, end, label=label) for start, end, label in spans],

@@ -10,6 +10,7 @@ from typing import (
     Iterator,
     List,
     NamedTuple,
+    Set,
     Tuple,
     TypeVar,
 )
@@ -76,6 +77,7 @@ class Log:
     left_out: Dict[str, Tally[int]] = field(default_factory=dict)
     lost: Tally[int] = field(default_factory=Tally)
     _labels: Dict[str, Dict[str, int]] = field(default_factory=dict)
+    _seen: Set[str] = field(default_factory=set)
 
     def report(self, problem: Problem) -> None:
         """Report a problem.
@@ -106,9 +108,10 @@ class Log:
         label (str): The label.
         line (int): Where it is used.
         """
-        alike = self._labels.setdefault(appearance(label), {})
-        if label in alike:
+        if label in self._seen:
             return
+        self._seen.add(label)
+        alike = self._labels.setdefault(appearance(label), {})
         if alike:
             other, first_line = next(iter(alike.items()))
             text = f"{label!r} looks like {other!r} of line {first_line}"
@@ -175,9 +178,9 @@ def number_lines(pieces: Iterable[str]) -> Iterator[NumberedLine]:
             if is_one_end:
                 continue
         line = piece.rstrip("\r\n")
-        if line.startswith("\ufeff"):
+        if line[:1] == "\ufeff":
             line = line.lstrip("\ufeff")
-        if piece.endswith("\r"):
+        if piece[-1] == "\r":
             held = line
         else:
             number += 1

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Iterable, Iterator, List, Optional
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 from .columns import (
     Layout,
@@ -26,6 +26,7 @@ COMMENT_OR_TOKEN = "comment or token?"
 
 _DOCUMENT_START = "-DOCSTART-"
 _BLANKS = re.compile(r"[ \t]+")
+_MOST_KNOWN = 1 << 16
 
 
 @dataclass
@@ -48,6 +49,11 @@ class Sentence:
     trimmed: List[int] = field(default_factory=list)
     comments: List[int] = field(default_factory=list)
     starts_document: bool = False
+
+    @property
+    def n_remarks(self) -> int:
+        """RETURNS (int): How much there is to say about it."""
+        return len(self.problems) + len(self.trimmed) + len(self.comments)
 
     def add(self, line: int, word: Optional[str], tag: Tag) -> None:
         """Add a token.
@@ -72,33 +78,52 @@ class Sentence:
         self.problems.append(Problem(line, kind, repr(text)))
 
 
-def read_sentences(
-    lines: Iterable[NumberedLine], layout: Layout, label_column: int = -1
-) -> Iterator[Sentence]:
-    """Read sentences: a token a line, ended by blank lines, or a sentence a line where
+class SentenceReader:
+    """Reads sentences: a token a line, ended by blank lines, or a sentence a line where
     the layout has pipes. `-DOCSTART-` starts a document.
 
-    lines (Iterable[Tuple[int, str]]): The numbered lines.
-    layout (Layout): How they are made.
+    layout (Layout): How the lines are made.
     label_column (int): The column of the tag, from 0, or backwards from -1.
-    YIELDS (Sentence): The sentences, some of which may have no words.
     """
-    sentence = Sentence()
-    for number, line in lines:
-        if is_blank(line):
-            if sentence.words:
+
+    def __init__(self, layout: Layout, label_column: int = -1) -> None:
+        self._layout = layout
+        self._label_column = label_column
+        # Most lines of a text occur more than once, and all are read twice.
+        self._known: Dict[str, Tuple[str, Tag]] = {}
+
+    def read(self, lines: Iterable[NumberedLine]) -> Iterator[Sentence]:
+        """Read the lines of a file.
+
+        lines (Iterable[Tuple[int, str]]): The numbered lines.
+        YIELDS (Sentence): The sentences, some of which may have no words.
+        """
+        known, has_pipes = self._known, self._layout.has_pipes
+        sentence = Sentence()
+        for number, line in lines:
+            token = known.get(line)
+            if token is not None:
+                sentence.words.append(token[0])
+                sentence.tags.append(token[1])
+                sentence.lines.append(number)
+            elif is_blank(line):
+                if sentence.words:
+                    yield sentence
+                    sentence = Sentence()
+            elif line.startswith(_DOCUMENT_START):
+                yield sentence
+                sentence = Sentence(starts_document=True)
+            elif has_pipes:
                 yield sentence
                 sentence = Sentence()
-        elif line.startswith(_DOCUMENT_START):
-            yield sentence
-            sentence = Sentence(starts_document=True)
-        elif layout.has_pipes:
-            yield sentence
-            sentence = Sentence()
-            _add_items(sentence, number, line, layout)
-        else:
-            _add_line(sentence, number, line, layout, label_column)
-    yield sentence
+                _add_items(sentence, number, line, self._layout)
+            else:
+                n_remarks = sentence.n_remarks
+                _add_line(sentence, number, line, self._layout, self._label_column)
+                is_plain = n_remarks == sentence.n_remarks and line[0] != "#"
+                if is_plain and len(known) < _MOST_KNOWN:
+                    known[line] = str(sentence.words[-1]), sentence.tags[-1]
+        yield sentence
 
 
 def _add_line(
