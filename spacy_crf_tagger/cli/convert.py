@@ -1,39 +1,34 @@
 """`spacy crf convert`: annotated text to training data."""
 
-import hashlib
+import codecs
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, List, Optional
+from typing import Annotated, Callable, Iterable, Iterator, Optional
 
 import typer
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
+from tqdm import tqdm
 from wasabi import msg
 
+from .docbin import SpooledDocs, TooManyTokensError
+from .formats import Format, detect_format, find_other_format
 from .loading import blank_pipeline
 from .read_conll import read_conll
 from .read_jsonl import read_jsonl
-from .reading import decode, numbered_lines
-from .report import report_content, report_problems
+from .reading import Log
+from .report import Content, report_content, report_log
+from .saving import check_file, replacing_file
+from .source import Source, UnreadableError, open_source
 
 _OUTPUT_SUFFIX = ".spacy"
+_DOCS_PER_UPDATE = 100
 
 
-class Format(str, Enum):
-    """The formats that can be read."""
+class NoSpans(str, Enum):
+    """What a text is that has no list of spans."""
 
-    auto = "auto"
-    jsonl = "jsonl"
-    conll = "conll"
-
-
-_SUFFIXES = {
-    ".jsonl": Format.jsonl,
-    ".ndjson": Format.jsonl,
-    ".conll": Format.conll,
-    ".iob": Format.conll,
-    ".bio": Format.conll,
-    ".tsv": Format.conll,
-}
+    missing = "missing"
+    outside = "outside"
 
 
 def convert_cli(
@@ -60,6 +55,14 @@ def convert_cli(
             help="Column of the tag, from 0, or backwards from -1 (conll)",
         ),
     ] = -1,
+    no_spans: Annotated[
+        NoSpans,
+        typer.Option(
+            "--no-spans",
+            help='What a text without "spans" is, unless it has the answer "accept": '
+            "not annotated, or without entities (jsonl)",
+        ),
+    ] = NoSpans.missing,
     md5: Annotated[
         Optional[str],
         typer.Option("--md5", help="Checksum that the input must have"),
@@ -72,67 +75,128 @@ def convert_cli(
     """Convert annotated text into the binary format for training.
 
     Reads JSON lines as Prodigy exports them ("text", "spans" in characters, "answer"),
-    or columns of tokens and tags (IOB1, IOB2, BILUO or BIOES). What cannot be read is
-    reported, and the tokens concerned are written with missing annotation, so that
-    nothing false is learnt from them.
+    columns of tokens and tags (IOB1, IOB2, BILUO, BIOES or BMES), or sentences of
+    word|tag. What cannot be read is reported, and the tokens concerned are written with
+    missing annotation, so that nothing false is learnt from them: so is an entity
+    beside a tag that cannot be read, because nobody knows where it ends. A text without
+    "spans" counts as not annotated, see --no-spans; an empty list means no entities.
+    Invisible characters around tags and labels are dropped; labels that differ only in
+    case or in what is invisible are reported.
     """
     if output_path.suffix != _OUTPUT_SUFFIX:
         msg.fail(f"Output file must end with {_OUTPUT_SUFFIX}", output_path, exits=1)
     if label_column == 0:
         msg.fail("The first column, 0, is the token: it holds no tags", exits=1)
-    text = _read_text(input_path, md5)
-    nlp = blank_pipeline(lang)
-    if file_format is Format.auto:
-        file_format = detect_format(input_path, text)
-    if file_format is Format.jsonl:
-        reading = read_jsonl(text, nlp)
-    else:
-        reading = read_conll(
-            text, nlp.vocab, n_sents=n_sents, label_column=label_column
-        )
-    report_problems(reading, input_path)
-    if not reading.is_annotated:
-        msg.fail(f"No annotation found, read as {file_format.value}", exits=1)
-    if strict and reading.problems:
-        msg.fail("Nothing written because of the problems above (--strict)", exits=1)
-    _write(reading.docs, output_path)
-    report_content(reading.docs)
-    msg.good(f"Converted {input_path} to {output_path}")
-
-
-def detect_format(path: Path, text: str) -> Format:
-    """Find out what a file is: by its suffix, otherwise by its first line.
-
-    path (Path): Where the file is.
-    text (str): Its content.
-    RETURNS (Format): The format.
-    """
-    if path.suffix.lower() in _SUFFIXES:
-        return _SUFFIXES[path.suffix.lower()]
-    lines = (line.strip() for _, line in numbered_lines(text))
-    first = next(filter(None, lines), "")
-    is_object = first.startswith("{") and first.endswith("}")
-    return Format.jsonl if is_object else Format.conll
-
-
-def _read_text(path: Path, md5: Optional[str]) -> str:
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        msg.fail("Can't read the input file", error, exits=1)
-    actual = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    if md5 is not None and md5.strip().lower() != actual:
-        msg.fail(f"The MD5 of {path} is not {md5} but {actual}", exits=1)
-    try:
-        return decode(data)
-    except ValueError as error:
-        msg.fail(f"Can't read {path}: {error}", exits=1)
-
-
-def _write(docs: List[Doc], path: Path) -> None:
-    data = DocBin(docs=docs).to_bytes()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        check_file(output_path, inputs=[input_path])
     except OSError as error:
         msg.fail("Can't write the output file", error, exits=1)
+    nlp = blank_pipeline(lang)
+    log, content = Log(), Content()
+    try:
+        with open_source(input_path) as source:
+            _check_md5(source, md5)
+            file_format = _find_format(source, file_format)
+            if file_format is Format.jsonl:
+                docs = read_jsonl(
+                    source.lines,
+                    nlp,
+                    log,
+                    no_spans_is_outside=no_spans is NoSpans.outside,
+                )
+            else:
+                docs = read_conll(
+                    source.lines,
+                    nlp.vocab,
+                    log,
+                    n_sents=n_sents,
+                    label_column=label_column,
+                )
+
+            def check() -> None:
+                report_log(log, input_path)
+                _check_content(content, log, file_format, strict=strict)
+
+            _write(_watch(docs, content, source), output_path, check)
+    except (UnreadableError, TooManyTokensError) as error:
+        msg.fail(f"Can't convert {input_path}: {error}", exits=1)
+    report_content(content)
+    if content.n_entities:
+        msg.good(f"Converted {input_path} to {output_path}")
+    else:
+        msg.warn(f"Converted {input_path} to {output_path}, but it has no entity")
+
+
+def _check_md5(source: Source, md5: Optional[str]) -> None:
+    if md5 is not None:
+        actual = source.md5()
+        if md5.strip().lower() != actual:
+            msg.fail(f"The MD5 of {source.path} is not {md5} but {actual}", exits=1)
+
+
+def _find_format(source: Source, file_format: Format) -> Format:
+    """RETURNS (Format): The format that the user wants, or that the file seems to have.
+    RAISES (UnreadableError): If the file has none of those that can be read.
+    """
+    source.check_is_text()
+    # The last character may be cut.
+    head = codecs.getincrementaldecoder("utf-8-sig")("replace").decode(source.head())
+    other = find_other_format(source.path, head)
+    if other is not None:
+        raise UnreadableError(other)
+    if file_format is Format.auto:
+        return detect_format(source.path, head)
+    return file_format
+
+
+def _watch(docs: Iterable[Doc], content: Content, source: Source) -> Iterator[Doc]:
+    """Count documents while they pass by, and show how far it is."""
+    with tqdm(total=source.size, unit="B", unit_scale=True, disable=None) as progress:
+        for doc in docs:
+            content.add(doc)
+            if content.n_docs % _DOCS_PER_UPDATE == 0:
+                progress.update(source.position - progress.n)
+            yield doc
+        progress.update(source.position - progress.n)
+
+
+def _check_content(
+    content: Content, log: Log, file_format: Format, *, strict: bool
+) -> None:
+    """End the command if there is nothing to learn, or if --strict forbids it."""
+    if not content.is_annotated:
+        msg.fail(f"No annotation found, read as {file_format.value}", exits=1)
+    if strict and log.problems:
+        msg.fail("Nothing written because of the problems above (--strict)", exits=1)
+    if strict and not content.n_entities:
+        msg.fail("Nothing written because there is no entity (--strict)", exits=1)
+
+
+def _write(
+    docs: Iterable[Doc], path: Path, check: Callable[[], None] = lambda: None
+) -> None:
+    """Write documents, or leave what is there if that fails.
+
+    docs (Iterable[Doc]): The documents, which are not kept in memory.
+    path (Path): The file.
+    check (Callable[[], None]): What to do when all have been seen and nothing has been
+        written. It may end the command.
+    """
+    try:
+        with SpooledDocs(_existing_folder(path)) as spooled:
+            for doc in docs:
+                spooled.add(doc)
+            check()
+            with replacing_file(path) as temporary:
+                spooled.write(temporary)
+    except OSError as error:
+        msg.fail("Can't write the output file", error, exits=1)
+
+
+def _existing_folder(path: Path) -> Optional[Path]:
+    """RETURNS (Optional[Path]): The folder that a file comes into, or the closest one
+    above it; None if it is a device, beside which there is no room.
+    """
+    if path.exists() and not path.is_file():
+        return None
+    return next(folder for folder in path.absolute().parents if folder.exists())

@@ -2,14 +2,18 @@
 
 import re
 from collections import Counter
+from functools import lru_cache
 from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+
+from .invisible import clean_label, strip_edges
 
 
 class Tag(NamedTuple):
     """A tag.
 
-    position (str): `B`, `I`, `L` (also written `E`), `U` (also written `S`), `O`, or
-        `?` for missing annotation.
+    position (str): `B`, `I` (also written `M`), `L` (also written `E`), `U` (also
+        written `S`), `O`, `?` for annotation that is missing on purpose, or `!` for
+        what cannot be read.
     label (str): The label of an entity's tag, otherwise empty.
     """
 
@@ -21,79 +25,165 @@ class Tag(NamedTuple):
         return f"{self.position}-{self.label}" if self.label else self.position
 
 
+class Entities(NamedTuple):
+    """What the tags of a sentence tell.
+
+    spans (List[Tuple[int, int, str]]): First token, token after the last, and label of
+        each entity.
+    doubtful (List[Tuple[int, int]]): First token and token after the last of each
+        entity of which nobody knows where it starts or ends.
+    """
+
+    spans: List[Tuple[int, int, str]]
+    doubtful: List[Tuple[int, int]]
+
+
 OUTSIDE = Tag("O")
 MISSING = Tag("?")
+UNREADABLE = Tag("!")
 Pair = Tuple[Tag, Tag]
 
-_ENTITY_TAG = re.compile(r"([BILUES])-(.+)")
-_OTHER_NAMES = {"E": "L", "S": "U"}
+_ENTITY_TAG = re.compile(r"([BILUESM])-(.+)")
+_OTHER_NAMES = {"E": "L", "S": "U", "M": "I"}
 _PLAIN_TAGS = {"O": OUTSIDE, "": MISSING, "-": MISSING, "?": MISSING}
 
 
+@lru_cache(maxsize=4096)
 def parse_tag(text: str) -> Optional[Tag]:
-    """Read a tag. Labels may hold hyphens.
+    """Read a tag. Labels may hold hyphens. What is invisible around the tag and its
+    label is no part of them.
 
     text (str): The tag as it is written.
     RETURNS (Optional[Tag]): The tag, or None if it is none.
     """
+    text = strip_edges(text)
     if text in _PLAIN_TAGS:
         return _PLAIN_TAGS[text]
     match = _ENTITY_TAG.fullmatch(text)
     if match is None:
         return None
-    position, label = match.groups()
-    return Tag(_OTHER_NAMES.get(position, position), label)
+    position, label = match.group(1), clean_label(match.group(2))
+    return Tag(_OTHER_NAMES.get(position, position), label) if label else None
 
 
-def read_entities(tags: Sequence[Tag]) -> List[Tuple[int, int, str]]:
+def read_entities(tags: Sequence[Tag], scheme: str = "IOB2") -> Entities:
     """Find the entities of a sentence in any scheme. Where a tag does not continue
-    the entity before it, a new one starts.
+    the entity before it, a new one starts (as conlleval reads it).
+
+    An entity is doubtful if it may go on in a tag beside it that cannot be read: one
+    that does not start with B or U after such a tag, and one that does not end with L
+    or U before it. The same holds beside a tag that is missing on purpose where the
+    scheme says that something is lacking. In IOB1 and IOB2 nothing marks the end of an
+    entity, and one before a missing tag is taken as complete: whoever annotates only
+    what they know writes it so.
 
     tags (Sequence[Tag]): The tags.
-    RETURNS (List[Tuple[int, int, str]]): First token, token after the last, and label
-        of each entity.
+    scheme (str): Which scheme they follow, as `closest_scheme` names it.
+    RETURNS (Entities): The entities.
     """
-    starts, ends = [], []
+    starts: List[int] = []
+    ends: List[int] = []
+    if tags.count(OUTSIDE) == len(tags):
+        return Entities([], [])
     for i, (before, tag) in enumerate(_pairs(tags)):
+        if not (before.label or tag.label):
+            continue
         joined = _is_joined(before, tag)
         if before.label and not joined:
             ends.append(i)
         if tag.label and not joined:
             starts.append(i)
-    return [
-        (start, end, tags[start].label) for start, end in zip(starts, ends, strict=True)
-    ]
+    entities = Entities([], [])
+    for start, end in zip(starts, ends, strict=True):
+        before = tags[start - 1] if start else OUTSIDE
+        after = tags[end] if end < len(tags) else OUTSIDE
+        if _may_go_on(before, tags[start], "BU", scheme) or _may_go_on(
+            tags[end - 1], after, "LU", scheme
+        ):
+            entities.doubtful.append((start, end))
+        else:
+            entities.spans.append((start, end, tags[start].label))
+    return entities
 
 
 def closest_scheme(sentences: Iterable[Sequence[Tag]]) -> str:
-    """Find out which scheme a corpus is written in.
+    """Find out which scheme a corpus is written in. Tags that are missing or cannot be
+    read have no say: they may be whatever a scheme allows between their neighbours.
 
     sentences (Iterable[Sequence[Tag]]): The tags of each sentence.
     RETURNS (str): `"IOB2"`, `"BILUO"` or `"IOB1"`: the one that is violated least.
     """
-    pairs = Counter(pair for tags in sentences for pair in _pairs(tags))
+    # All that a scheme asks of neighbours is their positions and whether their labels
+    # are the same: there are few such pairs, however many labels.
+    counts: Counter[Tuple[str, str, bool]] = Counter()
+    for tags in sentences:
+        if tags.count(OUTSIDE) < len(tags):
+            counts.update(
+                (before.position, tag.position, before.label == tag.label)
+                for before, tag in _pairs(tags)
+            )
 
     def n_violations(scheme: str) -> int:
-        is_valid = _SCHEMES[scheme]
-        return sum(count for pair, count in pairs.items() if not is_valid(*pair))
+        return sum(
+            count for pair, count in counts.items() if not _is_possible(scheme, *pair)
+        )
 
     return min(_SCHEMES, key=n_violations)
 
 
 def find_violations(tags: Sequence[Tag], scheme: str) -> List[int]:
-    """Find the tags of a sentence that must not follow the ones before them.
+    """Find the tags of a sentence that must not follow the ones before them. What is
+    beside a tag that cannot be read is not judged.
 
     tags (Sequence[Tag]): The tags, N of them.
     scheme (str): The scheme.
     RETURNS (List[int]): Indices of tags; N if the last tag must not end a sentence.
     """
+    if tags.count(OUTSIDE) == len(tags):
+        return []
     is_valid = _SCHEMES[scheme]
-    return [i for i, pair in enumerate(_pairs(tags)) if not is_valid(*pair)]
+    return [
+        i
+        for i, pair in enumerate(_pairs(tags))
+        if UNREADABLE not in pair and not is_valid(*pair)
+    ]
 
 
 def _pairs(tags: Sequence[Tag]) -> Iterable[Pair]:
     """RETURNS (Iterable[Pair]): The neighbours in a sentence and at its two ends."""
     return zip([OUTSIDE, *tags], [*tags, OUTSIDE], strict=True)
+
+
+def _is_possible(scheme: str, before: str, position: str, is_same: bool) -> bool:
+    """RETURNS (bool): Whether two positions may be neighbours, where the labels are the
+    same or not, and what is missing or unreadable may be anything.
+    """
+    label = "same" if is_same else "other"
+    return any(
+        _SCHEMES[scheme](first, second)
+        for first in _possible_tags(before, "same")
+        for second in _possible_tags(position, label)
+    )
+
+
+def _possible_tags(position: str, label: str) -> List[Tag]:
+    if position not in "?!":
+        return [Tag(position, "" if position == "O" else label)]
+    return [
+        OUTSIDE,
+        *(Tag(each, some) for each in "BILU" for some in ("same", "other")),
+    ]
+
+
+def _may_go_on(before: Tag, tag: Tag, closed: str, scheme: str) -> bool:
+    """RETURNS (bool): Whether of two neighbours, one in an entity and one outside of
+    it, the latter may belong to the entity all the same. The positions `closed` say
+    that it does not.
+    """
+    inside, beside = (before, tag) if before.label else (tag, before)
+    if inside.position in closed or beside.position not in "?!":
+        return False
+    return beside == UNREADABLE or not _SCHEMES[scheme](before, tag)
 
 
 def _is_joined(before: Tag, tag: Tag) -> bool:

@@ -1,117 +1,94 @@
-"""Read columns of tokens and tags, as the CoNLL shared tasks have them."""
+"""Read tokens with tags, as the CoNLL shared tasks have them."""
 
-from dataclasses import dataclass, field
-from typing import List, NamedTuple, Optional, Sequence, Union
+from bisect import bisect_left
+from typing import Iterator, List, Tuple, Union
 
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
-from .iob import (
-    MISSING,
-    Tag,
-    closest_scheme,
-    find_violations,
-    parse_tag,
-    read_entities,
-)
-from .reading import Problem, Reading, numbered_lines
+from .columns import survey
+from .docbin import check_n_tokens
+from .iob import Entities, Tag, closest_scheme, find_violations, read_entities
+from .reading import Lines, Log, Problem
+from .sentences import Sentence, SentenceReader
 
-NO_TOKEN = "no token"
-TOO_FEW_COLUMNS = "too few columns"
-UNKNOWN_TAG = "unknown tag"
 INVALID_SEQUENCE = "tag out of sequence"
+COMMENTS = "Passed over comments"
+TRIMMED = "Read tags without the invisible characters around them"
+DOUBTFUL = "Left out entities that may go on in a tag that is missing or unreadable"
 
-_DOCUMENT_START = "-DOCSTART-"
+_Annotated = Tuple[Sentence, Entities]
 
 
 def read_conll(
-    text: str, vocab: Vocab, *, n_sents: int = 1, label_column: int = -1
-) -> Reading:
-    """Read one token a line: the token, other columns, and a tag in IOB1, IOB2, BILUO
-    or BIOES, separated by tabs or, in lines without a tab, by spaces. Blank lines end
-    sentences, `-DOCSTART-` lines end documents. `-`, `?` or an empty tag stand for
-    missing annotation.
+    lines: Lines,
+    vocab: Vocab,
+    log: Log,
+    *,
+    n_sents: int = 1,
+    label_column: int = -1,
+) -> Iterator[Doc]:
+    """Read one token a line: the token, other columns, and a tag in IOB1, IOB2, BILUO,
+    BIOES or BMES, separated by tabs or by blanks. Blank lines end sentences,
+    `-DOCSTART-` lines end documents, lines such as `# text = …` are comments. `-`, `?`
+    or an empty tag stand for missing annotation. Files with a sentence a line, of
+    `word|tag` or `word|pos|tag`, are read as well.
 
-    text (str): The content of a file.
+    lines (Callable[[], Iterator[Tuple[int, str]]]): Gives the numbered lines, each time
+        anew: they are read three times, to find out the columns and the scheme first.
     vocab (Vocab): The vocabulary for the documents.
+    log (Log): Where to report what could not be read. Such tags become missing
+        annotation, and so do entities that may go on in one. A tag out of sequence is
+        reported, and read as the start of an entity.
     n_sents (int): Sentences to put into one Doc. Those of different documents are
         never put together.
     label_column (int): The column of the tag, from 0, or from -1 backwards.
-    RETURNS (Reading): The documents and the problems. Tags that cannot be read become
-        missing annotation. A tag out of sequence is read as the start of an entity.
+    YIELDS (Doc): The documents.
+    RAISES (TooManyTokensError): If a `.spacy` file cannot hold them.
     """
-    documents, problems = _read_sentences(text, label_column)
-    sentences = [sentence for document in documents for sentence in document]
-    scheme = closest_scheme(sentence.tags for sentence in sentences)
-    for sentence in sentences:
-        for i in find_violations(sentence.tags, scheme):
-            problems.append(_describe_violation(sentence, i, scheme))
-    docs = [
-        _make_doc(vocab, document[i : i + n_sents], with_starts=n_sents > 1)
-        for document in documents
-        for i in range(0, len(document), n_sents)
-    ]
-    return Reading(docs, sorted(problems))
+    reader = SentenceReader(survey(lines()), label_column)
+    n_tokens = 0
+
+    def all_tags() -> Iterator[List[Tag]]:
+        nonlocal n_tokens
+        for sentence in reader.read(lines()):
+            n_tokens += len(sentence.words)
+            yield sentence.tags
+
+    scheme = closest_scheme(all_tags())
+    check_n_tokens(n_tokens)
+    group: List[_Annotated] = []
+    for sentence in reader.read(lines()):
+        entities = read_entities(sentence.tags, scheme)
+        _report(sentence, entities, scheme, log)
+        if group and (len(group) == n_sents or sentence.starts_document):
+            yield _make_doc(vocab, group, with_starts=n_sents > 1)
+            group = []
+        # Lines without a token may be all there is.
+        if any(sentence.words):
+            group.append((sentence, entities))
+    if group:
+        yield _make_doc(vocab, group, with_starts=n_sents > 1)
 
 
-@dataclass
-class _Sentence:
-    words: List[str] = field(default_factory=list)
-    tags: List[Tag] = field(default_factory=list)
-    lines: List[int] = field(default_factory=list)
+def _report(sentence: Sentence, entities: Entities, scheme: str, log: Log) -> None:
+    """Put what there is to say about a sentence into the log, by line."""
+    problems = sentence.problems
+    for i in find_violations(sentence.tags, scheme):
+        problems.append(_describe_violation(sentence, i, scheme))
+    for problem in sorted(problems):
+        log.report(problem)
+    for line in sentence.trimmed:
+        log.note(TRIMMED, line)
+    for line in sentence.comments:
+        log.note(COMMENTS, line)
+    for start, _ in entities.doubtful:
+        log.note(DOUBTFUL, sentence.lines[start])
+    for start, _, label in entities.spans:
+        log.see_label(label, sentence.lines[start])
 
 
-class _Sentences(NamedTuple):
-    documents: List[List[_Sentence]]
-    problems: List[Problem]
-
-
-def _read_sentences(text: str, label_column: int) -> _Sentences:
-    problems: List[Problem] = []
-    documents: List[List[_Sentence]] = [[]]
-    sentence = _Sentence()
-    for number, line in numbered_lines(text):
-        columns = _split_columns(line)
-        starts_document = bool(columns) and columns[0].startswith(_DOCUMENT_START)
-        if starts_document or not columns:
-            if sentence.words:
-                documents[-1].append(sentence)
-                sentence = _Sentence()
-            if starts_document:
-                documents.append([])
-        elif not columns[0]:
-            problems.append(Problem(number, NO_TOKEN, repr(line)))
-        else:
-            tag = _pick_tag(columns, label_column)
-            kind = TOO_FEW_COLUMNS if tag is None else UNKNOWN_TAG
-            parsed = None if tag is None else parse_tag(tag)
-            if parsed is None:
-                problems.append(Problem(number, kind, repr(line)))
-            sentence.words.append(columns[0])
-            sentence.tags.append(parsed or MISSING)
-            sentence.lines.append(number)
-    if sentence.words:
-        documents[-1].append(sentence)
-    return _Sentences(documents, problems)
-
-
-def _split_columns(line: str) -> List[str]:
-    """RETURNS (List[str]): The columns, none for a blank line. Only tabs and spaces
-    separate: other whitespace may be a token, or part of one.
-    """
-    if not line.strip(" \t"):
-        return []
-    if "\t" in line:
-        return line.split("\t")
-    return [column for column in line.split(" ") if column]
-
-
-def _pick_tag(columns: Sequence[str], label_column: int) -> Optional[str]:
-    index = label_column if label_column >= 0 else len(columns) + label_column
-    return columns[index].strip(" ") if 0 < index < len(columns) else None
-
-
-def _describe_violation(sentence: _Sentence, i: int, scheme: str) -> Problem:
+def _describe_violation(sentence: Sentence, i: int, scheme: str) -> Problem:
     words, tags, lines = sentence.words, sentence.tags, sentence.lines
     if i == len(tags):
         text = f"{words[-1]!r} {tags[-1]} at the end of a sentence"
@@ -121,21 +98,33 @@ def _describe_violation(sentence: _Sentence, i: int, scheme: str) -> Problem:
     return Problem(lines[i], INVALID_SEQUENCE, text)
 
 
-def _make_doc(vocab: Vocab, sentences: List[_Sentence], *, with_starts: bool) -> Doc:
-    words = [word for sentence in sentences for word in sentence.words]
-    starts: Optional[List[Union[bool, int, None]]] = None
-    if with_starts:
-        starts = [i == 0 for sentence in sentences for i in range(len(sentence.words))]
-    doc = Doc(vocab, words=words, sent_starts=starts)
-    entities: List[Span] = []
-    missing: List[Span] = []
-    offset = 0
-    for sentence in sentences:
-        for start, end, label in read_entities(sentence.tags):
-            entities.append(Span(doc, offset + start, offset + end, label=label))
-        for i, tag in enumerate(sentence.tags, start=offset):
-            if tag == MISSING:
-                missing.append(doc[i : i + 1])
-        offset += len(sentence.words)
-    doc.set_ents(entities, missing=missing, default="outside")
+def _make_doc(vocab: Vocab, group: List[_Annotated], *, with_starts: bool) -> Doc:
+    words: List[str] = []
+    starts: List[Union[bool, int, None]] = []
+    spans: List[Tuple[int, int, str]] = []
+    missing: List[int] = []
+    for sentence, entities in group:
+        offset = len(words)
+        present = [word for word in sentence.words if word is not None]
+        words.extend(present)
+        starts.extend(i == 0 for i in range(len(present)))
+        # Where lines have no token, the tags are ahead of the Doc.
+        lost = [i for i, word in enumerate(sentence.words) if word is None]
+
+        def place(i: int, offset: int = offset, lost: List[int] = lost) -> int:
+            return offset + i - bisect_left(lost, i)
+
+        for start, end, label in entities.spans:
+            spans.append((place(start), place(end), label))
+        for start, end in entities.doubtful:
+            missing.extend(range(place(start), place(end)))
+        for i, tag in enumerate(sentence.tags):
+            if tag.position in "?!" and sentence.words[i] is not None:
+                missing.append(place(i))
+    doc = Doc(vocab, words=words, sent_starts=starts if with_starts else None)
+    doc.set_ents(
+        [Span(doc, start, end, label=label) for start, end, label in spans],
+        missing=[doc[i : i + 1] for i in missing],
+        default="outside",
+    )
     return doc

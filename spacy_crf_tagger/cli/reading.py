@@ -1,9 +1,29 @@
-"""What the readers of annotated files give: documents, and what was wrong."""
+"""What the readers of annotated files share: lines, and what is said of them."""
 
+import io
 from dataclasses import dataclass, field
-from typing import Dict, Iterator, List, NamedTuple, Tuple
+from typing import (
+    Callable,
+    Dict,
+    Generic,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Set,
+    Tuple,
+    TypeVar,
+)
 
-from spacy.tokens import Doc
+from .invisible import appearance
+
+MAX_KEPT = 20
+LOOK_ALIKE = "labels that look alike"
+
+NumberedLine = Tuple[int, str]
+# Lines can be read again: by another call.
+Lines = Callable[[], Iterator[NumberedLine]]
+_Item = TypeVar("_Item")
 
 
 class Problem(NamedTuple):
@@ -20,24 +40,90 @@ class Problem(NamedTuple):
 
 
 @dataclass
-class Reading:
-    """What a file holds.
+class Tally(Generic[_Item]):
+    """How many there are of something, and the first of them.
 
-    docs (List[Doc]): The documents. Entities are set; tokens whose annotation could
-        not be used are set to missing, so that nothing false is learnt from them.
-    problems (List[Problem]): What could not be read, by line.
-    left_out (Dict[str, List[int]]): The lines that the annotator did not accept, by
-        the answer given.
+    first (List[_Item]): The first ones, `MAX_KEPT` at most.
+    count (int): How many there are.
     """
 
-    docs: List[Doc] = field(default_factory=list)
-    problems: List[Problem] = field(default_factory=list)
-    left_out: Dict[str, List[int]] = field(default_factory=dict)
+    first: List[_Item] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, item: _Item) -> None:
+        """Count one more.
+
+        item (_Item): What is kept if it is among the first.
+        """
+        self.count += 1
+        if len(self.first) < MAX_KEPT:
+            self.first.append(item)
+
+
+@dataclass
+class Log:
+    """What there is to say about a file. Its size does not grow with the file's, but
+    with the number of labels.
+
+    problems (Dict[str, Tally[Problem]]): What could not be read, by kind.
+    notes (Dict[str, Tally[int]]): What could be read but may surprise, with its lines.
+    left_out (Dict[str, Tally[int]]): The lines that the annotator did not accept, by
+        the answer given.
+    lost (Tally[int]): The lines whose text could not be had.
+    """
+
+    problems: Dict[str, Tally[Problem]] = field(default_factory=dict)
+    notes: Dict[str, Tally[int]] = field(default_factory=dict)
+    left_out: Dict[str, Tally[int]] = field(default_factory=dict)
+    lost: Tally[int] = field(default_factory=Tally)
+    _labels: Dict[str, Dict[str, int]] = field(default_factory=dict)
+    _seen: Set[str] = field(default_factory=set)
+
+    def report(self, problem: Problem) -> None:
+        """Report a problem.
+
+        problem (Problem): The problem.
+        """
+        self.problems.setdefault(problem.kind, Tally()).add(problem)
+
+    def note(self, text: str, line: int) -> None:
+        """Note what is no problem.
+
+        text (str): What there is, in words that are the same for all such lines.
+        line (int): Where it is.
+        """
+        self.notes.setdefault(text, Tally()).add(line)
+
+    def leave_out(self, answer: str, line: int) -> None:
+        """Note that a line is left out as the annotator wanted.
+
+        answer (str): The annotator's answer.
+        line (int): Which line.
+        """
+        self.left_out.setdefault(answer, Tally()).add(line)
+
+    def see_label(self, label: str, line: int) -> None:
+        """Report a label if it is new and looks like another one.
+
+        label (str): The label.
+        line (int): Where it is used.
+        """
+        if label in self._seen:
+            return
+        self._seen.add(label)
+        alike = self._labels.setdefault(appearance(label), {})
+        if alike:
+            other, first_line = next(iter(alike.items()))
+            text = f"{label!r} looks like {other!r} of line {first_line}"
+            # What is invisible must be seen here, and that e and é are two characters.
+            shown = text if text.isascii() else f"{text}: {label!a}, {other!a}"
+            self.report(Problem(line, LOOK_ALIKE, shown))
+        alike[label] = line
 
     @property
-    def is_annotated(self) -> bool:
-        """RETURNS (bool): Whether there is annotation to learn from at all."""
-        return any(doc.has_annotation("ENT_IOB") for doc in self.docs)
+    def n_problems(self) -> int:
+        """RETURNS (int): How many problems there are."""
+        return sum(tally.count for tally in self.problems.values())
 
 
 def decode(data: bytes) -> str:
@@ -55,12 +141,49 @@ def decode(data: bytes) -> str:
         raise ValueError(f"line {line} is not UTF-8: {culprit!r}") from error
 
 
-def numbered_lines(text: str) -> Iterator[Tuple[int, str]]:
-    """Split a text at line feeds, which may follow carriage returns. Other characters
-    that Unicode counts as line ends are left alone: they do occur within tokens.
+def numbered_lines(text: str) -> Iterator[NumberedLine]:
+    """Split a text into lines as `number_lines` does.
 
     text (str): The text.
     YIELDS (Tuple[int, str]): Each line's number, from 1, and the line without its end.
     """
-    for number, line in enumerate(text.split("\n"), start=1):
-        yield number, line.removesuffix("\r")
+    return number_lines(io.StringIO(text, newline=""))
+
+
+def number_lines(pieces: Iterable[str]) -> Iterator[NumberedLine]:
+    """Number lines. They end with a line feed, which may follow any number of carriage
+    returns (Windows has one, Python's csv writer there leaves two), or with a carriage
+    return alone (old Macs). Other characters that Unicode counts as line ends are left
+    alone: they do occur within tokens. A byte-order mark at the start of a line comes
+    from files that were put together.
+
+    pieces (Iterable[str]): The text, cut after each LF, CR LF, or CR, as open files
+        with the argument `newline=""` give it.
+    YIELDS (Tuple[int, str]): Each line's number, from 1, and the line without its end.
+    """
+    number = 0
+    # A line that ended with a carriage return alone, and how many more came directly
+    # after it: blank lines, unless a line feed follows.
+    held, n_blank = None, 0
+    for piece in pieces:
+        if held is not None:
+            if piece == "\r":
+                n_blank += 1
+                continue
+            is_one_end = piece == "\r\n"
+            for line in [held] if is_one_end else [held, *[""] * n_blank]:
+                number += 1
+                yield number, line
+            held, n_blank = None, 0
+            if is_one_end:
+                continue
+        line = piece.rstrip("\r\n")
+        if line[:1] == "\ufeff":
+            line = line.lstrip("\ufeff")
+        if piece[-1] == "\r":
+            held = line
+        else:
+            number += 1
+            yield number, line
+    if held is not None:
+        yield from enumerate([held, *[""] * n_blank], start=number + 1)

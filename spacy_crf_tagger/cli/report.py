@@ -2,54 +2,85 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Sequence
 
+from spacy.attrs import ENT_IOB
 from spacy.tokens import Doc
 from wasabi import msg
 
-from .reading import Problem, Reading
+from .reading import MAX_KEPT, Log, Problem, Tally
 
-_MAX_SHOWN = 20  # problems of a kind
 _MAX_WIDTH = 100  # characters of a problem's text
 
 
-def report_problems(reading: Reading, path: Path) -> None:
-    """Print the problems of a file, the first ones of each kind in full, and what was
-    left out of it.
+class Content:
+    """How much there is in documents that pass by."""
 
-    reading (Reading): What the file holds.
-    path (Path): Where the file is.
+    def __init__(self) -> None:
+        self.n_docs = 0
+        self.n_tokens = 0
+        self.n_missing = 0
+        self.labels: Counter[str] = Counter()
+
+    def add(self, doc: Doc) -> None:
+        """Count a document.
+
+        doc (Doc): The document.
+        """
+        self.n_docs += 1
+        self.n_tokens += len(doc)
+        self.n_missing += int((doc.to_array([ENT_IOB]) == 0).sum())
+        self.labels.update(span.label_ for span in doc.ents)
+
+    @property
+    def n_entities(self) -> int:
+        """RETURNS (int): How many entities there are."""
+        return sum(self.labels.values())
+
+    @property
+    def is_annotated(self) -> bool:
+        """RETURNS (bool): Whether there is annotation to learn from at all."""
+        return self.n_missing < self.n_tokens
+
+
+def report_log(log: Log, path: Path) -> None:
+    """Print the problems of a file, the first ones of each kind in full, what was left
+    out of it, and what else there is to know.
+
+    log (Log): What there is to say about the file.
+    path (Path): Where it is.
     """
-    counts = Counter(problem.kind for problem in reading.problems)
-    for kind, count in counts.items():
+    for kind, tally in log.problems.items():
         msg.warn(kind)
-        of_kind = [problem for problem in reading.problems if problem.kind == kind]
-        for problem in of_kind[:_MAX_SHOWN]:
+        for problem in tally.first:
             msg.row([_format_problem(problem, path)])
-        if count > _MAX_SHOWN:
-            msg.row([f"… and {count - _MAX_SHOWN} more"])
-    for answer, lines in reading.left_out.items():
-        shown = ", ".join(map(str, lines[:_MAX_SHOWN]))
-        more = f" and {len(lines) - _MAX_SHOWN} more" if len(lines) > _MAX_SHOWN else ""
-        msg.info(f"Left out {len(lines)} with the answer {answer!r}")
-        msg.row([f"{path}: line {shown}{more}"])
-    if counts:
+        if tally.count > MAX_KEPT:
+            msg.row([f"… and {tally.count - MAX_KEPT} more"])
+    for answer, lines in log.left_out.items():
+        msg.info(f"Left out {lines.count} with the answer {answer!r}")
+        msg.row([_format_lines(lines, path)])
+    for note, lines in log.notes.items():
+        msg.info(f"{note}: {lines.count}")
+        msg.row([_format_lines(lines, path)])
+    if log.lost.count:
+        msg.warn(f"Lost {log.lost.count} without a text that can be read")
+        msg.row([_format_lines(log.lost, path)])
+    if log.problems:
+        counts = {kind: tally.count for kind, tally in log.problems.items()}
         msg.table(counts, title="Problems", aligns=("l", "r"), max_col=60)
 
 
-def report_content(docs: Sequence[Doc]) -> None:
+def report_content(content: Content) -> None:
     """Print how much there is in documents.
 
-    docs (Sequence[Doc]): The documents.
+    content (Content): How much there is.
     """
-    labels = Counter(span.label_ for doc in docs for span in doc.ents)
     rows = {
-        "Documents": len(docs),
-        "Tokens": sum(map(len, docs)),
-        "Tokens without annotation": sum(t.ent_iob == 0 for doc in docs for t in doc),
-        "Entities": sum(labels.values()),
+        "Documents": content.n_docs,
+        "Tokens": content.n_tokens,
+        "Tokens without annotation": content.n_missing,
+        "Entities": content.n_entities,
     }
-    for label, count in sorted(labels.items()):
+    for label, count in sorted(content.labels.items()):
         rows[f"  {label}"] = count
     msg.table(rows, title="Content", aligns=("l", "r"), max_col=60)
 
@@ -59,3 +90,9 @@ def _format_problem(problem: Problem, path: Path) -> str:
     if len(text) > _MAX_WIDTH:
         text = f"{text[:_MAX_WIDTH]}…"
     return f"{path}:{problem.line}: {problem.kind}: {text}"
+
+
+def _format_lines(lines: Tally[int], path: Path) -> str:
+    shown = ", ".join(map(str, lines.first))
+    more = lines.count - len(lines.first)
+    return f"{path}: line {shown}" + (f" and {more} more" if more else "")

@@ -8,7 +8,7 @@ import pytest
 import spacy
 from spacy.tokens import DocBin
 
-from spacy_crf_tagger.cli.convert import Format, detect_format
+from spacy_crf_tagger.cli.formats import Format, detect_format
 
 CONLL = "Anna\tB-PER\nleft\tO\n\nRome\tB-LOC\n"
 JSONL = '{"text": "Anna left.", "spans": [{"start": 0, "end": 4, "label": "PER"}]}\n'
@@ -106,13 +106,13 @@ def test_lang_chooses_the_tokenizer(crf, write, output):
 
 def test_all_problems_are_counted_and_the_first_ones_shown(crf, write, output):
     lines = [f"w{i}\tX-{i}" for i in range(1, 31)]
-    path = write("\n".join([*lines, "Anna\tB-PER", "alone"]))
+    path = write("\n".join([*lines, "", "Anna\tB-PER", "", "alone"]))
     exit_code, text = crf("convert", path, output)
     assert exit_code == 0
     assert f"{path}:20: unknown tag: 'w20\\tX-20'" in text
     assert f"{path}:21:" not in text
     assert "… and 10 more" in text
-    assert f"{path}:32: too few columns: 'alone'" in text
+    assert f"{path}:34: too few columns: 'alone'" in text
     assert "unknown tag 30 too few columns 1" in text
     assert "Tokens without annotation 31" in text
     assert entities(output) == [("Anna", "PER")]
@@ -225,3 +225,108 @@ def test_the_bytes_are_the_same_in_every_process(crf, write, tmp_path):
     )
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     assert here.read_bytes() == there.read_bytes()
+
+
+OTHER_FORMATS = [
+    ('[{"id":1,"data":{"text":"a"},"annotations":[{"result":[]}]}]', "Label Studio"),
+    ('[\n  {\n    "data": {"text": "a"},\n    "annotations": []\n  }\n]\n', "array"),
+    ('[{"text": "a", "spans": []}]', "jq -c"),
+    ('{\n  "rasa_nlu_data": {\n    "common_examples": []\n  }\n}', "Rasa"),
+    ('[{"id": 0, "paragraphs": [{"raw": "a"}]}]', "spaCy 2"),
+    (f'[{{"label": [], "text": "{"a" * 100_000}"}}]', "Doccano"),
+]
+
+
+@pytest.mark.parametrize(("content", "name"), OTHER_FORMATS)
+@pytest.mark.parametrize("suffix", ["json", "jsonl", "txt", "conll"])
+def test_json_that_is_not_json_lines_is_named(
+    crf, write, output, content, name, suffix
+):
+    exit_code, text = crf("convert", write(content, f"a.{suffix}"), output)
+    assert exit_code == 1
+    assert "JSON" in text
+    assert name in text
+    assert "unknown tag" not in text
+
+
+def test_json_lines_may_be_called_json(crf, write, output):
+    exit_code, text = crf("convert", write(JSONL * 2, "a.json"), output, "--strict")
+    assert exit_code == 0, text
+
+
+@pytest.mark.parametrize("content", ["[\tO\nAnna\tB-PER\n", "{ O\nAnna B-PER\n"])
+@pytest.mark.parametrize("suffix", ["conll", "txt"])
+def test_brackets_may_be_tokens(crf, write, output, content, suffix):
+    exit_code, text = crf("convert", write(content, f"a.{suffix}"), output, "--strict")
+    assert exit_code == 0, text
+    assert entities(output) == [("Anna", "PER")]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (CONLL.encode("utf-16"), "iconv -f UTF-16 -t UTF-8"),
+        (CONLL.encode("utf-16-le"), "line 1 holds a zero byte"),
+        (CONLL.encode("utf-32"), "UTF-32"),
+        (b"\x1f\x8b\x08\x00", "gzip"),
+        (b"PK\x03\x04", "zip"),
+    ],
+)
+def test_what_is_no_utf8_is_named(crf, write, output, content, message):
+    exit_code, text = crf("convert", write(content), output)
+    assert exit_code == 1
+    assert message in text
+    assert not output.exists()
+
+
+def test_a_converted_file_is_named(crf, write, output, tmp_path):
+    assert crf("convert", write(CONLL), output).exit_code == 0
+    exit_code, text = crf("convert", output, tmp_path / "other.spacy")
+    assert exit_code == 1
+    assert "converted already" in text
+
+
+def test_an_encoding_that_breaks_late_is_located(crf, write, output):
+    content = (CONLL * 20_000).encode() + b"Caf\xe9\tO\r"
+    exit_code, text = crf("convert", write(content), output)
+    assert exit_code == 1
+    assert f"line {4 * 20_000 + 1} is not UTF-8: b'\\xe9'" in text
+
+
+def test_no_entity_is_no_success(crf, write, output):
+    path = write("Anna\tO\nleft\tO\n")
+    exit_code, text = crf("convert", path, output)
+    assert exit_code == 0
+    assert "it has no entity" in text
+    assert "✔" not in text
+    output.unlink()
+    exit_code, text = crf("convert", path, output, "--strict")
+    assert exit_code == 1
+    assert "no entity" in text
+    assert not output.exists()
+
+
+def test_texts_without_spans(crf, write, output):
+    path = write('{"text": "Anna left."}\n' + JSONL, "a.jsonl")
+    exit_code, text = crf("convert", path, output, "--strict")
+    assert exit_code == 0
+    assert 'without "spans" as not annotated (see --no-spans): 1' in text
+    assert [doc.has_annotation("ENT_IOB") for doc in load(output)] == [False, True]
+    assert crf("convert", path, output, "--no-spans", "outside").exit_code == 0
+    assert [doc.has_annotation("ENT_IOB") for doc in load(output)] == [True, True]
+
+
+def test_lost_lines_are_counted(crf, write, output):
+    exit_code, text = crf("convert", write(f"{{\n{JSONL}[]\n", "a.jsonl"), output)
+    assert exit_code == 0
+    assert "Lost 2 without a text" in text
+    assert "line 1, 3" in text
+
+
+def test_the_output_may_not_be_the_input(crf, tmp_path):
+    path = tmp_path / "a.spacy"
+    path.write_text(CONLL)
+    exit_code, text = crf("convert", path, path, "--format", "conll")
+    assert exit_code == 1
+    assert "also an input" in text
+    assert path.read_text() == CONLL

@@ -16,6 +16,8 @@ from spacy_crf_tagger.cli.iob import (
 from .examples import seeded
 
 LABELS = ["PER", "GPE-LOC"]
+LASTS = {"BILUO": "L", "BIOES": "E", "BMES": "E"}
+UNITS = {"BILUO": "U", "BIOES": "S", "BMES": "S"}
 
 
 @st.composite
@@ -36,10 +38,10 @@ def encode(spans, length, scheme):
             if scheme == "IOB1" and i == start:
                 ends_here = any(s[1] == start and s[2] == label for s in spans)
                 position = "B" if ends_here else "I"
-            elif scheme in ("BILUO", "BIOES") and i == end - 1:
-                position = scheme[{"BILUO": 2, "BIOES": 3}[scheme]]
-                if i == start:
-                    position = scheme[{"BILUO": 3, "BIOES": 4}[scheme]]
+            elif scheme in UNITS and i == end - 1:
+                position = UNITS[scheme] if i == start else LASTS[scheme]
+            elif scheme == "BMES" and i > start:
+                position = "M"
             tags[i] = f"{position}-{label}"
     return tags
 
@@ -48,14 +50,14 @@ def parse(text):
     return [parse_tag(tag) for tag in text.split()]
 
 
-@pytest.mark.parametrize("scheme", ["IOB1", "IOB2", "BILUO", "BIOES"])
+@pytest.mark.parametrize("scheme", ["IOB1", "IOB2", "BILUO", "BIOES", "BMES"])
 @seeded
 @given(st.lists(entities(), min_size=1, max_size=4))
 def test_every_scheme_gives_back_its_entities_without_violations(scheme, corpus):
     sentences = []
     for spans, length in corpus:
         tags = [parse_tag(tag) for tag in encode(spans, length, scheme)]
-        assert read_entities(tags) == spans
+        assert read_entities(tags).spans == spans
         sentences.append(tags)
     closest = closest_scheme(sentences)
     assert not any(find_violations(tags, closest) for tags in sentences)
@@ -68,7 +70,7 @@ TAGS = ["O", *(f"{position}-{label}" for position in "BI" for label in LABELS)]
 @given(st.lists(st.sampled_from(TAGS), max_size=12))
 def test_wrong_iob_sequences_are_read_as_seqeval_reads_them(tags):
     theirs = [(start, last + 1, label) for label, start, last in get_entities(tags)]
-    assert read_entities([parse_tag(tag) for tag in tags]) == theirs
+    assert read_entities([parse_tag(tag) for tag in tags]).spans == theirs
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,9 @@ def test_wrong_iob_sequences_are_read_as_seqeval_reads_them(tags):
         ("?", MISSING),
         ("E-PER", Tag("L", "PER")),
         ("S-GPE-LOC", Tag("U", "GPE-LOC")),
+        ("M-PER", Tag("I", "PER")),
+        ("\u200bB-\u00a0PER \r", Tag("B", "PER")),
+        ("B-\u200b", None),
         ("B-", None),
         ("B", None),
         ("b-PER", None),
@@ -129,7 +134,7 @@ def test_one_mistake_does_not_change_the_scheme(sentences, scheme):
 
 def test_wrong_biluo_starts_a_new_entity():
     tags = parse("B-A I-B L-B L-A U-A I-A O")
-    assert read_entities(tags) == [
+    assert read_entities(tags).spans == [
         (0, 1, "A"),
         (1, 3, "B"),
         (3, 4, "A"),

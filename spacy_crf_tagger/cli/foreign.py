@@ -1,0 +1,100 @@
+"""Recognise annotation in the formats of other tools, to call it by its name."""
+
+from typing import Any, Collection, Dict, Optional
+
+_SPANS = "label, labels or entities of each text, as Doccano exports them"
+# In this order: what is most telling comes first.
+_KEYS = {
+    "paragraphs": "the JSON format of spaCy 2 (`spacy convert` reads it)",
+    "rasa_nlu_data": "training data of Rasa",
+    "ner_tags": "token classification of Hugging Face datasets (tokens, ner_tags)",
+    "completions": "an export of Label Studio",
+    "predictions": "an export of Label Studio",
+    "result": "an export of Label Studio",
+    "from_name": "an export of Label Studio",
+    "annotations": "an export of Label Studio, or training data of spaCy 2",
+    "annotation": "an export of Dataturks, or of Label Studio",
+    "entities": _SPANS,
+    "labels": _SPANS,
+    "label": _SPANS,
+    "tags": "tokens with tags",
+    "ner": "tokens with tags, or spans by sentence",
+    "ents": "entities of spaCy's Doc.to_json or displaCy",
+    "data": "a task of Label Studio",
+    "tokens": "tokens with tags",
+}
+_STARTS = {
+    "start",
+    "start_offset",
+    "start_char",
+    "begin",
+    "offset",
+    "from",
+    "from_char",
+}
+_PRODIGY_TOKEN = {"text", "start", "end"}
+
+
+def name_format(keys: Collection[str]) -> Optional[str]:
+    """Name the format that keys come from.
+
+    keys (Collection[str]): The keys of an object.
+    RETURNS (Optional[str]): What they look like, if it is known.
+    """
+    lowered = {key.lower() for key in keys}
+    return next((name for key, name in _KEYS.items() if key in lowered), None)
+
+
+def find_annotation(record: Dict[str, Any]) -> Optional[str]:
+    """Find annotation under another key than `spans`.
+
+    record (Dict[str, Any]): An object.
+    RETURNS (Optional[str]): Under which key, and what it looks like.
+    """
+    others = {key: value for key, value in record.items() if key != "spans"}
+    if _is_prodigy_tokens(others.get("tokens")):
+        del others["tokens"]
+    name = name_format(others)
+    key = next((key for key, value in others.items() if holds_spans(value)), None)
+    if name is None:
+        return None if key is None else f"{key!r} holds spans"
+    if key is None:
+        key = next(key for key in others if name_format([key]) == name)
+    return f"{key!r} is there: it looks like {name}"
+
+
+def find_spans(record: Dict[str, Any]) -> Optional[str]:
+    """Find a list of what can only be spans under another key than `spans`.
+
+    record (Dict[str, Any]): An object.
+    RETURNS (Optional[str]): Under which key.
+    """
+    for key, value in record.items():
+        if key not in ("spans", "tokens") and holds_spans(value):
+            return f"{key!r} holds spans"
+    return None
+
+
+def holds_spans(value: object) -> bool:
+    """Find out whether something is a list of spans, in whatever form.
+
+    value (object): What a key holds.
+    RETURNS (bool): Whether the first item has an offset, and something else.
+    """
+    if not isinstance(value, list) or not value:
+        return False
+    first = value[0]
+    if isinstance(first, dict):
+        return len(first) > 1 and any(str(key).lower() in _STARTS for key in first)
+    return (
+        isinstance(first, list)
+        and len(first) >= 3
+        and sum(type(each) is int for each in first) >= 2
+        and any(isinstance(each, str) for each in first)
+    )
+
+
+def _is_prodigy_tokens(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(each, dict) and each.keys() >= _PRODIGY_TOKEN for each in value
+    )
