@@ -31,9 +31,12 @@ from .tiles import Layout, layout_of
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+<<<<<<< HEAD
 _ZERO = np.zeros(1)
 _LEAST = float(np.finfo(np.float64).min)
 
+=======
+>>>>>>> kernels
 
 class _Arrays(NamedTuple):
     """A lattice as the kernels take it. Emissions are single or double precision, all
@@ -146,7 +149,7 @@ def viterbi(lattice: Lattice) -> ViterbiPaths:
     scores = np.zeros(len(lattice.lengths))
     layout = layout_of(transitions > -np.inf)
     scorer = numba_viterbi.Scorer(
-        layout.fill(np.concatenate([transitions.reshape(-1), _ZERO])),
+        layout.fill_scores(transitions),
         *layout.predecessors(transitions),
         start,
         end,

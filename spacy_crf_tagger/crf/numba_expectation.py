@@ -32,7 +32,10 @@ def expectation(  # type: ignore[no-untyped-def]
     n_tags = emissions.shape[1]
     parameters, fits = _exp_parameters(transitions, start, end)
     exp_transitions, exp_end = parameters[0], parameters[4]
-    transposed = np.ascontiguousarray(exp_transitions.T)
+    transposed = np.empty((n_tags, n_tags))
+    for i in range(n_tags):
+        for j in range(n_tags):
+            transposed[j, i] = exp_transitions[i, j]
     longest = longest_of(offsets)
     alpha = np.empty((longest, n_tags))
     weighted_alpha = np.empty((longest, n_tags))
@@ -66,7 +69,8 @@ def expectation(  # type: ignore[no-untyped-def]
             # alpha times the expected weight up to the token, given its tag
             for t in range(length):
                 if t == 0:
-                    weighted_alpha[0] = 0.0
+                    for k in range(n_tags):
+                        weighted_alpha[0, k] = 0.0
                 else:
                     _times(weighted_alpha[t - 1], exp_transitions, weighted_alpha[t])
                 for k in range(n_tags):
@@ -178,7 +182,8 @@ def _exp_scores(scores, out):  # type: ignore[no-untyped-def]
         if scores[k] != -np.inf and scores[k] < low:
             low = scores[k]
     if top == -np.inf:
-        out[:] = 0.0
+        for k in range(scores.shape[0]):
+            out[k] = 0.0
         return top, True
     for k in range(scores.shape[0]):
         out[k] = np.exp(np.float64(scores[k]) - top)
@@ -213,7 +218,8 @@ def _exp_parameters(transitions, start, end):  # type: ignore[no-untyped-def]
 def _times(vector, matrix, out):  # type: ignore[no-untyped-def]
     """Out = vector @ matrix, skipping zeros of the vector."""
     n_tags = out.shape[0]
-    out[:] = 0.0
+    for k in range(n_tags):
+        out[k] = 0.0
     for i in range(n_tags):
         weight = vector[i]
         if weight != 0.0:
@@ -261,7 +267,8 @@ def _forward(  # type: ignore[no-untyped-def]
             return top, 0.0, True
         log_z += top
         if t == 0:
-            alpha[0] = exp_start
+            for k in range(n_tags):
+                alpha[0, k] = exp_start[k]
         else:
             _times(alpha[t - 1], exp_transitions, alpha[t])
         for k in range(n_tags):

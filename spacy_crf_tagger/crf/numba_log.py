@@ -47,7 +47,8 @@ def log_backward(emissions, transitions, end, beta):  # type: ignore[no-untyped-
     """Backward recursion of one sequence in log space."""
     length, n_tags = emissions.shape
     terms = np.empty(n_tags)
-    beta[length - 1] = end
+    for k in range(n_tags):
+        beta[length - 1, k] = end[k]
     for t in range(length - 2, -1, -1):
         for i in range(n_tags):
             for j in range(n_tags):
@@ -154,5 +155,6 @@ def longest_of(offsets):  # type: ignore[no-untyped-def]
     """Return the length of the longest sequence."""
     longest = 0
     for b in range(offsets.shape[0] - 1):
-        longest = max(longest, offsets[b + 1] - offsets[b])
+        if offsets[b + 1] - offsets[b] > longest:
+            longest = offsets[b + 1] - offsets[b]
     return longest

@@ -29,9 +29,12 @@ def count_paths(emissions, transitions, start, offsets, limit):  # type: ignore[
                 if emissions[row, j] != -np.inf:
                     for i in range(n_tags):
                         if transitions[j, i] != -np.inf:
-                            reached[j] = min(limit, reached[j] + counts[i])
-                most = max(most, reached[j])
-            counts[:] = reached
+                            reached[j] += counts[i]
+                            if reached[j] > limit:
+                                reached[j] = limit
+                if reached[j] > most:
+                    most = reached[j]
+            counts, reached = reached, counts
     return most
 
 
@@ -49,7 +52,9 @@ def k_best(  # type: ignore[no-untyped-def]
     _, n_tags, width = came_from.shape
     best, reached = np.empty((n_tags, width)), np.empty((n_tags, width))
     n_best, n_reached = np.zeros(n_tags, np.int64), np.zeros(n_tags, np.int64)
-    n_closing = min(scores.shape[0], n_tags * width)
+    n_closing = scores.shape[0]
+    if n_closing > n_tags * width:
+        n_closing = n_tags * width
     closing = np.empty(n_closing)
     last_cells = np.empty(n_closing, came_from.dtype)
     for b in range(offsets.shape[0] - 1):
@@ -126,7 +131,8 @@ def sample(alpha, transitions, end, offsets, uniforms, tags):  # type: ignore[no
         for s in range(n_samples):
             tags[s, last] = _draw(cumulated[0], uniforms[s, last])
         for row in range(last - 1, first - 1, -1):
-            is_known[:] = False
+            for k in range(n_tags):
+                is_known[k] = False
             for s in range(n_samples):
                 following = tags[s, row + 1]
                 if not is_known[following]:
@@ -140,7 +146,8 @@ def _cumulate(alpha, scores, cumulated):  # type: ignore[no-untyped-def]
     """Write the sums of the weights exp(alpha + score - max) up to each tag."""
     top = -np.inf
     for k in range(alpha.shape[0]):
-        top = max(top, alpha[k] + scores[k])
+        if alpha[k] + scores[k] > top:
+            top = alpha[k] + scores[k]
     total = 0.0
     for k in range(alpha.shape[0]):
         total += np.exp(alpha[k] + scores[k] - top)
@@ -154,4 +161,11 @@ def _draw(cumulated, uniform):  # type: ignore[no-untyped-def]
     double below 1 is never rounded up to the total.
     """
     target = uniform * cumulated[-1]
-    return np.searchsorted(cumulated, target, side="right")
+    first, behind = 0, cumulated.shape[0]
+    while first < behind:
+        middle = (first + behind) // 2
+        if cumulated[middle] <= target:
+            first = middle + 1
+        else:
+            behind = middle
+    return first

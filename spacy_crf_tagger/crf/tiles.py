@@ -1,8 +1,11 @@
 """Matrices of transitions, most of which a tag scheme forbids, cut into dense tiles."""
 
+import hashlib
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, List, NamedTuple, Tuple
+from threading import Lock
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +14,11 @@ Ints = NDArray[np.int64]
 # Columns of a tile. With more, sums wait less for each other, but more columns are
 # empty: those of I and L are alike for each label, and no others.
 TILE_WIDTH = 3
+# A pattern of so many entries (128 tags) is looked up as it is, and a longer one by its
+# digest, which takes longer to make and less room.
+_SHORT_PATTERN = 2**14
+# How many numbers the layouts of long patterns may have together: 200 MB.
+_LARGEST_SIZE = 2**24
 
 
 class Tiles(NamedTuple):
@@ -53,6 +61,15 @@ class Layout:
         """
         values = entries[self.places].reshape(-1, TILE_WIDTH)
         return Tiles(self.limits, self.rows, self.columns, values)
+
+    def fill_scores(self, matrix: NDArray[np.float64]) -> Tiles:
+        """RETURNS (Tiles): The tiles of a matrix whose missing columns may have any
+        numbers, as where best paths are looked for: none leads through them.
+        """
+        values = matrix.reshape(-1).take(self.places, mode="clip")
+        return Tiles(
+            self.limits, self.rows, self.columns, values.reshape(-1, TILE_WIDTH)
+        )
 
     def fill_transposed(self, entries: NDArray[np.float64]) -> Tiles:
         """RETURNS (Tiles): The tiles of the transposed matrix, given the entries of the
@@ -98,25 +115,61 @@ def layout_of(possible: NDArray[np.bool_]) -> Layout:
     possible (NDArray[bool]): Which entries can differ from zero, [K, K].
     RETURNS (Layout): The layout; that of a pattern is found once.
     """
-    return _layout(possible.tobytes(), len(possible))
+    if possible.size <= _SHORT_PATTERN:
+        return _short_layout(possible.tobytes(), len(possible))
+    digest = hashlib.sha256(np.packbits(possible).tobytes()).digest()
+    return _long_layouts.find(digest + bytes(str(len(possible)), "ascii"), possible)
 
 
 @lru_cache(maxsize=64)
-def _layout(pattern: bytes, n_tags: int) -> Layout:
-    possible = np.frombuffer(pattern, dtype=bool).reshape(n_tags, n_tags)
-    # Columns with the same pattern, each pattern in turn.
-    _, kind = np.unique(possible, axis=1, return_inverse=True)
+def _short_layout(pattern: bytes, n_tags: int) -> Layout:
+    return _find_layout(np.frombuffer(pattern, dtype=bool).reshape(n_tags, n_tags))
+
+
+class _Recent:
+    """The layouts of long patterns that were used last, as far as there is room: those
+    of a thousand labels are of several million numbers.
+    """
+
+    def __init__(self) -> None:
+        self._layouts: OrderedDict[bytes, Layout] = OrderedDict()
+        self._lock = Lock()
+
+    def find(self, key: bytes, possible: NDArray[np.bool_]) -> Layout:
+        """RETURNS (Layout): The layout of the pattern that has a key."""
+        with self._lock:
+            if key in self._layouts:
+                self._layouts.move_to_end(key)
+                return self._layouts[key]
+        layout = _find_layout(possible.copy())
+        with self._lock:
+            self._layouts[key] = layout
+            while len(self._layouts) > 1 and self.size > _LARGEST_SIZE:
+                self._layouts.popitem(last=False)
+        return layout
+
+    @property
+    def size(self) -> int:
+        """RETURNS (int): How many numbers are kept."""
+        return sum(len(layout.places) for layout in self._layouts.values())
+
+
+_long_layouts = _Recent()
+
+
+def _find_layout(possible: NDArray[np.bool_]) -> Layout:
+    n_tags = len(possible)
     limits, rows, columns, places = [0], [], [], []
-    for group in _groups(kind.reshape(-1)):
+    for group in _groups(possible):
         own_rows = np.flatnonzero(possible[:, group[0]])
         for first in range(0, len(group), TILE_WIDTH):
             own = group[first : first + TILE_WIDTH]
-            missing = TILE_WIDTH - len(own)
-            place = own_rows[:, None] * n_tags + own
-            places.append(
-                np.pad(place, ((0, 0), (0, missing)), constant_values=n_tags**2)
-            )
-            columns.append(np.pad(own, (0, missing), constant_values=n_tags))
+            place = np.full((len(own_rows), TILE_WIDTH), n_tags**2)
+            np.add(own_rows[:, None] * n_tags, own, out=place[:, : len(own)])
+            places.append(place)
+            column = np.full(TILE_WIDTH, n_tags)
+            column[: len(own)] = own
+            columns.append(column)
             rows.append(own_rows)
             limits.append(limits[-1] + len(own_rows))
     return Layout(
@@ -128,5 +181,13 @@ def _layout(pattern: bytes, n_tags: int) -> Layout:
     )
 
 
-def _groups(kind: Ints) -> List[Ints]:
-    return [np.flatnonzero(kind == number) for number in range(kind.max() + 1)]
+def _groups(possible: NDArray[np.bool_]) -> List[Ints]:
+    """RETURNS (List[NDArray[int]]): The columns of each pattern that a column has, in
+    the order of the patterns.
+    """
+    patterns: Dict[bytes, List[int]] = {}
+    # Eight rows a byte, so that patterns are short to compare. The first is its highest
+    # bit, which keeps their order.
+    for column, packed in enumerate(np.packbits(possible.T, axis=1)):
+        patterns.setdefault(packed.tobytes(), []).append(column)
+    return [np.array(patterns[pattern]) for pattern in sorted(patterns)]

@@ -92,7 +92,7 @@ def _ask_everything() -> None:
         numba_backend.subtract_paths(each, best.tags, expected)
         numba_backend.tag_posterior(each, scheme.inner_steps)
         numba_backend.expected_weight(each, np.array(weights))
-    numba_backend.edge_marginals(lattice, [1])
+    numba_backend.edge_marginals(lattice, np.array([1]))
     numba_backend.k_best(lattice, 2)
     numba_backend.sample(lattice, np.full((2, 5), 0.5))
 

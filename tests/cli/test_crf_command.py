@@ -46,13 +46,14 @@ def test_a_terminal_may_lack_characters(tmp_path):
 @pytest.mark.parametrize(
     ("command", "options"),
     [
-        ([], "convert compare show distill"),
+        ([], "convert compare show distill warm-up"),
         (
             ["convert"],
             "--format --lang --n-sents --label-column --md5 --strict INPUT OUTPUT",
         ),
         (["compare"], "--output --names METRICS_JSON"),
         (["show"], "--path --require PIPELINE TEXT"),
+        (["warm-up"], "container"),
         (["distill"], "--words --width --lang --batch-size ENCODER OUTPUT DOCS"),
     ],
 )

@@ -21,6 +21,7 @@ from spacy_crf_tagger.crf import (
     numba_backend,
     numba_scaling,
     tag_posterior,
+    tiles,
     torch_backend,
     viterbi,
 )
@@ -120,9 +121,9 @@ def test_tiles_hold_each_entry_that_is_possible_once(n_tags, share, seed):
     matrix = np.where(possible, 1 + np.arange(n_tags**2).reshape(n_tags, n_tags), 0.0)
     layout = layout_of(possible)
     entries = np.append(matrix, 0.0)
-    tiles = layout.fill(entries)
+    filled = layout.fill(entries)
     for found, expected in (
-        (tiles, matrix),
+        (filled, matrix),
         (layout.fill_transposed(entries), matrix.T),
     ):
         rebuilt = np.zeros((n_tags, n_tags + 1))
@@ -138,7 +139,10 @@ def test_tiles_hold_each_entry_that_is_possible_once(n_tags, share, seed):
         assert not rebuilt[:, -1].any()
         # Every column is written in each step, also one that nothing leads to.
         assert sorted(tag for tag in seen if tag < n_tags) == list(range(n_tags))
-    np.testing.assert_array_equal(layout.spread(tiles.values), matrix)
+    np.testing.assert_array_equal(layout.spread(filled.values), matrix)
+    scores = layout.fill_scores(matrix)
+    is_there = np.repeat(filled.columns < n_tags, np.diff(filled.limits), axis=0)
+    np.testing.assert_array_equal(scores.values[is_there], filled.values[is_there])
     sources, limits, steps = layout.predecessors(matrix)
     for tag in range(n_tags):
         own = slice(limits[tag], limits[tag + 1])
@@ -151,6 +155,38 @@ def test_columns_that_have_the_same_rows_share_tiles():
     # O, B and U follow the same nine tags; I and L follow two, for each of four labels.
     assert len(layout.columns) == 3 + 4
     assert len(layout.rows) == 3 * 9 + 4 * 2
+
+
+def test_long_patterns_are_looked_up_and_forgotten(monkeypatch):
+    recent = tiles._Recent()
+    monkeypatch.setattr(tiles, "_long_layouts", recent)
+    n_tags = 129
+    assert n_tags**2 > tiles._SHORT_PATTERN
+    patterns = [np.ones((n_tags, n_tags), bool) for _ in range(3)]
+    for number, pattern in enumerate(patterns):
+        pattern[number, number] = False
+    first, second, third = map(layout_of, patterns)
+    assert layout_of(patterns[0].copy()) is first
+    # A pattern that is changed afterwards is another one.
+    patterns[0][5, 5] = False
+    assert layout_of(patterns[0]) is not first
+    assert first.possible[5, 5]
+    monkeypatch.setattr(tiles, "_LARGEST_SIZE", len(third.places) + 1)
+    kept = layout_of(~patterns[1])
+    assert recent.size <= len(third.places) + 1
+    assert layout_of(~patterns[1]) is kept
+    assert layout_of(patterns[1]) is not second
+
+
+def test_columns_come_in_the_order_of_their_patterns():
+    """So that sums over tiles are rounded alike, however patterns are compared."""
+    rng = np.random.default_rng(0)
+    possible = rng.random((20, 20)) < 0.5
+    possible[:, 10:] = possible[:, :10]
+    _, kind = np.unique(possible, axis=1, return_inverse=True)
+    expected = [np.flatnonzero(kind.reshape(-1) == n) for n in range(kind.max() + 1)]
+    for own, other in zip(tiles._groups(possible), expected, strict=True):
+        np.testing.assert_array_equal(own, other)
 
 
 def make_lattice(seed=0, dtype=np.float64, lengths=LENGTHS, constraints=True):
