@@ -31,12 +31,8 @@ from .tiles import Layout, layout_of
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-<<<<<<< HEAD
-_ZERO = np.zeros(1)
 _LEAST = float(np.finfo(np.float64).min)
 
-=======
->>>>>>> kernels
 
 class _Arrays(NamedTuple):
     """A lattice as the kernels take it. Emissions are single or double precision, all
