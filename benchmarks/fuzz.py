@@ -2,11 +2,11 @@
 
     python -m benchmarks.fuzz --minutes 30
 
-writes `benchmarks/results/fuzz.json`: how often each question of
-`tests/crf/questions.py` was answered as brute force does, or refused because an
-argument means nothing, and all that went otherwise. The kernels check where they read
-and write. Each minute has a process of its own; if one dies, what it was asked last is
-kept. Ends with 1 if anything went wrong. One question is asked again with
+writes `benchmarks/results/fuzz.json`: how often each question of `tests/crf/questions`
+was answered as brute force does, or refused (or passed over) because an argument means
+nothing, and all that went otherwise. The kernels check where they read and write. Each
+minute has a process of its own; if one dies, what it was asked last is kept. Ends with
+1 if anything went wrong. One question is asked again with
 
     python -m benchmarks.fuzz --again "k_best 12345 numba"
 """

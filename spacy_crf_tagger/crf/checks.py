@@ -133,29 +133,26 @@ def as_emissions(value: Any) -> Any:
     return emissions
 
 
-def as_lengths(value: Any, n_tokens: Optional[int] = None) -> NDArray[np.int64]:
+def as_lengths(value: Any, n_tokens: int) -> NDArray[np.int64]:
     """Copy the lengths of sequences, so that nobody can change them later.
 
     value (Sequence[int]): Tokens of each sequence, [B].
-    n_tokens (Optional[int]): What they add up to.
+    n_tokens (int): What they add up to.
     RETURNS (NDArray[int]): The lengths, [B]; they cannot be written to.
     RAISES (ValueError): If they are no whole numbers, or do not add up.
     """
     lengths = np.array(as_integers(value, "lengths", 1))
     lengths.setflags(write=False)
-    limit = 2**40 if n_tokens is None else n_tokens
     if len(lengths) <= FEW:
         numbers = lengths.tolist()
-        is_fine, total = min(numbers, default=0) >= 0, sum(numbers)
+        adds_up = min(numbers, default=0) >= 0 and sum(numbers) == n_tokens
     else:
-        # A sum can overflow only if one of them is larger than the number of tokens.
-        is_fine, total = are_below(lengths, limit + 1), int(lengths.sum())
-    if not is_fine or total > limit or (n_tokens is not None and total < n_tokens):
+        # The sum could overflow only if one of them were larger than it should be.
+        adds_up = are_below(lengths, n_tokens + 1) and int(lengths.sum()) == n_tokens
+    if not adds_up:
         raise ValueError(
-            f"Lengths {str(lengths.tolist()[:10])[:200]} of {len(lengths)} sequences "
-            f"do not add up to the {n_tokens} rows of the emissions."
-            if n_tokens is not None
-            else f"Lengths must be from 0 to {limit}, but one is not."
+            f"Lengths {lengths.tolist()[:10]} of {len(lengths)} sequences do not add "
+            f"up to the {n_tokens} rows of the emissions."
         )
     return lengths
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from spacy_crf_tagger import crf
-from spacy_crf_tagger.crf import Lattice, Potentials
+from spacy_crf_tagger.crf import Lattice, Potentials, torch_backend
 
 from . import hostile
 from .brute_force import enumerate_paths, rows_of, score_paths
@@ -302,6 +302,35 @@ def tag_posterior(case: Case) -> bool:
         rtol=1e-3,
         atol=1e-4,
     )
+    return True
+
+
+@question
+def long_sequences(case: Case) -> bool:
+    """More tokens than a segment and sequences than a block of the kernels: too many
+    paths for brute force, but not for the other backend.
+    """
+    scores = case.scores
+    k = scores.emissions.shape[1]
+    lengths = case.rng.integers(
+        0, pick(case.rng, [3, 20, 300]), size=pick(case.rng, [1, 9])
+    )
+    emissions = case.rng.normal(size=(lengths.sum(), k)) * pick(case.rng, [1.0, 30.0])
+    emissions = emissions.astype(scores.emissions.dtype)
+    lattice = Lattice(emissions, *scores[1:4], lengths)
+    pairs = case.scheme.inner_steps
+    for ask_for in (
+        lambda backend: [crf.viterbi(lattice, backend).scores],
+        lambda backend: crf.forward_backward(lattice, backend),
+        lambda backend: crf.tag_posterior(lattice, pairs, backend),
+        lambda backend: (
+            crf.edge_marginals(lattice, range(len(emissions))[1:2], backend)
+            if lengths[0] > 1
+            else []
+        ),
+    ):
+        for ours, theirs in zip(ask_for(None), ask_for(torch_backend), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
     return True
 
 

@@ -166,9 +166,19 @@ def shares_with(plain: Plain, scheme: TagScheme, span: NegativeSpan) -> Optional
 
 
 def random_span(case: Case) -> NegativeSpan:
+    """Mostly within a sequence, and with labels if there are any."""
     n_tokens = len(case.scores.emissions)
     start = int(case.rng.integers(0, n_tokens + 1))
     end = start + int(pick(case.rng, [1, 1, 2, 3]))
+    occupied = [rows for rows in rows_of(case.scores.lengths) if len(rows)]
+    if occupied and case.rng.random() < 0.8:
+        rows = pick(case.rng, occupied)
+        start = int(pick(case.rng, rows))
+        end = (
+            int(case.rng.integers(start, rows[-1])) + 1
+            if start < rows[-1]
+            else start + 1
+        )
     labels = tuple(case.rng.permutation(len(case.scheme.labels)).tolist())
     return NegativeSpan(start, end, labels[: int(case.rng.integers(1, 3))])
 
