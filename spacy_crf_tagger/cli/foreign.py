@@ -51,7 +51,11 @@ def find_annotation(record: Dict[str, Any]) -> Optional[str]:
     record (Dict[str, Any]): An object.
     RETURNS (Optional[str]): Under which key, and what it looks like.
     """
-    others = {key: value for key, value in record.items() if key != "spans"}
+    others = {
+        key: value
+        for key, value in record.items()
+        if key != "spans" and value is not None
+    }
     if _is_prodigy_tokens(others.get("tokens")):
         del others["tokens"]
     name = name_format(others)

@@ -73,9 +73,10 @@ def read_entities(tags: Sequence[Tag], scheme: str = "IOB2") -> Entities:
     An entity is doubtful if it may go on in a tag beside it that cannot be read: one
     that does not start with B or U after such a tag, and one that does not end with L
     or U before it. The same holds beside a tag that is missing on purpose where the
-    scheme says that something is lacking. In IOB1 and IOB2 nothing marks the end of an
-    entity, and one before a missing tag is taken as complete: whoever annotates only
-    what they know writes it so.
+    scheme, or an entity that goes on behind it, says that something is lacking.
+    Otherwise, since nothing marks the end of an entity in IOB1 and IOB2, nor its start
+    in IOB1, one beside a missing tag is complete: whoever annotates only what they know
+    writes it so.
 
     tags (Sequence[Tag]): The tags.
     scheme (str): Which scheme they follow, as `closest_scheme` names it.
@@ -95,14 +96,20 @@ def read_entities(tags: Sequence[Tag], scheme: str = "IOB2") -> Entities:
             starts.append(i)
     entities = Entities([], [])
     for start, end in zip(starts, ends, strict=True):
-        before = tags[start - 1] if start else OUTSIDE
-        after = tags[end] if end < len(tags) else OUTSIDE
-        if _may_go_on(before, tags[start], "BU", scheme) or _may_go_on(
-            tags[end - 1], after, "LU", scheme
-        ):
+        first, last = tags[start], tags[end - 1]
+        before, after = _neighbour(tags, start, -1), _neighbour(tags, end - 1, 1)
+        starts_before = first.position not in "BU" and (
+            _is_open(before, first, before, scheme)
+            or _is_joined(_neighbour(tags, start, -1, known=True), first)
+        )
+        ends_after = last.position not in "LU" and (
+            _is_open(last, after, after, scheme)
+            or _is_joined(last, _neighbour(tags, end - 1, 1, known=True))
+        )
+        if starts_before or ends_after:
             entities.doubtful.append((start, end))
         else:
-            entities.spans.append((start, end, tags[start].label))
+            entities.spans.append((start, end, first.label))
     return entities
 
 
@@ -175,15 +182,20 @@ def _possible_tags(position: str, label: str) -> List[Tag]:
     ]
 
 
-def _may_go_on(before: Tag, tag: Tag, closed: str, scheme: str) -> bool:
-    """RETURNS (bool): Whether of two neighbours, one in an entity and one outside of
-    it, the latter may belong to the entity all the same. The positions `closed` say
-    that it does not.
+def _neighbour(tags: Sequence[Tag], i: int, step: int, *, known: bool = False) -> Tag:
+    """RETURNS (Tag): The next tag in a direction, or the next one that is known."""
+    i += step
+    while known and 0 <= i < len(tags) and tags[i].position in "?!":
+        i += step
+    return tags[i] if 0 <= i < len(tags) else OUTSIDE
+
+
+def _is_open(before: Tag, tag: Tag, beside: Tag, scheme: str) -> bool:
+    """RETURNS (bool): Whether of two neighbours the one `beside` an entity, which is
+    not closed there, may belong to it.
     """
-    inside, beside = (before, tag) if before.label else (tag, before)
-    if inside.position in closed or beside.position not in "?!":
-        return False
-    return beside == UNREADABLE or not _SCHEMES[scheme](before, tag)
+    is_valid = _SCHEMES[scheme](before, tag)
+    return beside == UNREADABLE or (beside == MISSING and not is_valid)
 
 
 def _is_joined(before: Tag, tag: Tag) -> bool:

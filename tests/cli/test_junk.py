@@ -192,7 +192,11 @@ def test_what_may_be_a_token_is_no_comment(line, kind):
         ("B-LOC - O", [(0, 1)], [1]),
         ("B-LOC - U-LOC", [(2, 3)], [0, 1]),
         ("B-LOC L-LOC ? U-LOC", [(0, 2), (3, 4)], [2]),
-        ("B-LOC I-LOC B-LOC ? I-LOC", [(0, 2), (2, 3)], [3, 4]),
+        ("B-LOC I-LOC B-LOC ? I-LOC", [(0, 2)], [2, 3, 4]),
+        ("B-LOC I-LOC B-LOC ? I-PER", [(0, 2), (2, 3)], [3, 4]),
+        ("B-LOC - - I-LOC O B-LOC I-LOC O", [(5, 7)], [0, 1, 2, 3]),
+        ("I-LOC ? I-LOC O I-LOC", [(4, 5)], [0, 1, 2]),
+        ("I-LOC ? I-PER O I-LOC", [(0, 1), (2, 3), (4, 5)], [1]),
     ],
 )
 def test_entities_that_may_go_on_in_an_unreadable_tag(tags, found, missing):
@@ -293,6 +297,24 @@ def test_nothing_false_is_learnt_from_a_damaged_line(scheme, data):
         j = int(token.text[1:])
         is_in_entity = any(start <= j < end for start, end, _ in found)
         assert token.ent_iob_ != "O" or not is_in_entity
+
+
+@pytest.mark.parametrize("scheme", ["IOB1", "IOB2", "BILUO", "BIOES", "BMES"])
+@seeded
+@given(data=st.data())
+def test_nothing_false_is_learnt_where_a_tag_in_an_entity_is_missing(scheme, data):
+    found, length = data.draw(entities().filter(lambda each: each[0]))
+    tags = encode(found, length, scheme)
+    start, end, _ = data.draw(st.sampled_from(found))
+    inner = list(range(start, end - 1)) or [start]
+    tags[data.draw(st.sampled_from(inner))] = data.draw(st.sampled_from("?-"))
+    (doc,) = read("\n".join(f"w\t{tag}" for tag in tags)).docs
+    unknown = {i for i, tag in enumerate(tags) if len(tag) == 1 and tag in "?-"}
+    for span in doc.ents:
+        # What is beside a missing tag may be all that somebody knows.
+        is_cut = span.end in unknown and scheme in ("IOB1", "IOB2")
+        is_cut |= span.start - 1 in unknown and scheme == "IOB1"
+        assert is_cut or (span.start, span.end, span.label_) in found
 
 
 LINES = st.lists(

@@ -310,6 +310,13 @@ def test_a_format_without_a_text_is_named(nlp):
     assert "Hugging Face" in problem.text
 
 
+def test_empty_keys_are_no_other_format(nlp):
+    text = '{"text": "Anna", "label": null, "answer": "accept"}'
+    reading = read_jsonl(text, nlp)
+    assert reading.problems == []
+    assert reading.docs[0][0].ent_iob_ == "O"
+
+
 def test_tokens_of_prodigy_are_no_other_format(nlp):
     tokens = '[{"text": "Anna", "start": 0, "end": 4, "id": 0}]'
     text = f'{{"text": "Anna", "tokens": {tokens}, "answer": "accept"}}'
