@@ -20,7 +20,7 @@ def lattice_of() -> Lattice:
     return Lattice.build(potentials, SCHEME.constraints)
 
 
-@pytest.mark.parametrize("labels", ["PE", b"PE", {"P", "E"}, 3, None], ids=str)
+@pytest.mark.parametrize("labels", ["PE", b"PE", {"P", "E"}, 3, None], ids=range(5))
 def test_labels_that_are_no_list(labels: Any) -> None:
     with pytest.raises(ValueError, match="must be a list of strings"):
         TagScheme(labels)
