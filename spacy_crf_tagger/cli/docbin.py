@@ -10,7 +10,6 @@ from typing import BinaryIO, Iterator, Optional, Set, Type, cast
 
 import numpy as np
 import srsly
-from numpy.typing import NDArray
 from spacy.attrs import ENT_IOB, ENT_TYPE, NORM, ORTH, SENT_START, SPACY
 from spacy.tokens import Doc, DocBin
 
@@ -123,9 +122,7 @@ class SpooledDocs:
         columns = [list(attrs).index(each) for each in _ATTRS]
         for chunk in _read(self._tokens, _CHUNK * _WIDTH * len(_ATTRS)):
             tokens = np.frombuffer(chunk, dtype="uint64").reshape(-1, len(_ATTRS))
-            padded: NDArray[np.uint64] = np.zeros(
-                (len(tokens), len(attrs)), dtype="uint64"
-            )
+            padded = np.zeros((len(tokens), len(attrs)), dtype="uint64")
             padded[:, columns] = tokens
             yield padded.tobytes()
         yield _pack("spaces")
