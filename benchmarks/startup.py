@@ -5,14 +5,20 @@
 writes `benchmarks/results/startup.json`. Each time a new process imports spaCy, loads a
 pipeline and annotates one text, in alternation; the time ends when the entities have
 come. Kernels are compiled and cached, and files read once, before anything is measured.
+Before that, what compiling takes, once after an install: CPU-seconds of a first
+prediction and a first update of a small pipeline in a new process, with an empty folder
+for kernels and with the one that the process before has filled, in alternation.
+`--compiling-only` leaves the rest out, which needs trained models.
 spaCy imports every plugin that it finds, whatever a pipeline needs: spacy-transformers,
 which tests of this package want, would take longer than all else and is hidden. Needs
 the models of `python -m benchmarks.accuracy`, and a machine on which nothing else runs.
 """
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,15 +54,51 @@ seconds = {
 }
 print(json.dumps({"entities": len(entities), "seconds": seconds}), flush=True)
 """
+COMPILING_SCRIPT = """
+import json, spacy
+from time import process_time
+from spacy.training import Example
+from spacy_crf_tagger.shim import TaggerShim
+
+nlp = spacy.blank("en")
+pipe = nlp.add_pipe("crf_ner")
+pipe.add_label("PERSON")
+text = "Ada Lovelace met Grace in Paris ."
+example = Example.from_dict(nlp.make_doc(text), {"entities": [(0, 12, "PERSON")]})
+nlp.initialize(lambda: [example])
+# An entity, so that probabilities are computed as well.
+shims = [shim for node in pipe.model.walk() for shim in node.shims]
+[network] = [shim.network for shim in shims if isinstance(shim, TaggerShim)]
+network.emission.bias.data[4] = 1.0
+began = process_time()
+assert nlp(text).ents
+predicted = process_time()
+nlp.update([example])
+print(json.dumps({
+    "first prediction": predicted - began,
+    "first update after it": process_time() - predicted,
+}))
+"""
 ALL = "process start to first entities"
 
 
 def main(
     corpus: Annotated[str, typer.Option(help="wnut17 or ncbi-disease")] = "wnut17",
     rounds: Annotated[int, typer.Option(help="Times that each is started")] = 9,
+    compile_rounds: Annotated[
+        int, typer.Option(help="Times that kernels are compiled")
+    ] = 5,
+    compiling_only: Annotated[
+        bool, typer.Option(help="Print what compiling takes, and write nothing")
+    ] = False,
     work: Work = WORK,
 ) -> None:
     """Measure, and write medians and their difference."""
+    compiling = compile_seconds(compile_rounds)
+    for part, cost in compiling["median, compiling"].items():
+        msg.text(f"{part}: kernels take {cost:.1f} CPU-seconds to compile")
+    if compiling_only:
+        return
     seconds: dict[str, list[dict[str, float]]] = {model: [] for model in MODELS}
     for _ in range(rounds + 1):
         for model in MODELS:
@@ -73,6 +115,7 @@ def main(
         "rounds": rounds,
         **rows,
         "crf_ner - ner, seconds": more,
+        "CPU-seconds of compiling": compiling,
     }
     msg.text(f"crf_ner takes {more:.2f} s more than ner")
     write_result("startup", result)
@@ -96,6 +139,32 @@ def first_entities(model: Path) -> dict[str, float]:
     parts: dict[str, float] = report["seconds"]
     interpreter = total - sum(parts.values())
     return {ALL: total, "interpreter": interpreter, **parts}
+
+
+def compile_seconds(rounds: int) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): Median CPU-seconds of a first prediction and a first
+    update where kernels are compiled, where they were before, and the difference.
+    """
+    runs: dict[str, list[dict[str, float]]] = {"compiled": [], "loaded": []}
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
+            for each in runs.values():
+                done = subprocess.run(
+                    [sys.executable, "-c", COMPILING_SCRIPT],
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    check=True,
+                )
+                each.append(json.loads(done.stdout))
+    compiled, loaded = (medians(by_part(each)) for each in runs.values())
+    return {
+        "rounds": rounds,
+        "median, kernels compiled": compiled,
+        "median, kernels loaded": loaded,
+        "median, compiling": {part: compiled[part] - loaded[part] for part in compiled},
+    }
 
 
 def summary(runs: list[dict[str, float]]) -> dict[str, Any]:

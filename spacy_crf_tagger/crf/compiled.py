@@ -8,6 +8,9 @@ from . import linking
 from .kernel_cache import KernelCache
 
 Function = Callable[..., Any]
+# There are no arrays to count the users of, no exceptions of Python's, and no
+# expressions of whole arrays to look for.
+_BORROWING = {"_nrt": False, "error_model": "numpy", "no_rewrites": True}
 
 
 def kernel(function: Function) -> Function:
@@ -28,9 +31,7 @@ def borrowing_kernel(function: Function) -> Function:
         `called`.
     RETURNS (Callable): The compiled function.
     """
-    return _compile(
-        function, {"_nrt": False, "error_model": "numpy", "no_cfunc_wrapper": True}
-    )
+    return _compile(function, {"no_cfunc_wrapper": True, **_BORROWING})
 
 
 def inlined(function: Function) -> Function:
@@ -64,8 +65,7 @@ def _compile_part(function: Function, options: "dict[str, Any]") -> Function:
     all_options = {
         "no_cpython_wrapper": True,
         "no_cfunc_wrapper": True,
-        "_nrt": False,
-        "error_model": "numpy",
+        **_BORROWING,
         **linking.options(),
         **options,
     }

@@ -4,7 +4,7 @@ Shapes as in `numba_marginals`. Like forward-backward it keeps one vector for ea
 segment, and computes the others of a segment again to trace the paths back.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,17 @@ class Scorer(NamedTuple):
     end: NDArray[np.float64]
 
 
+class StepPointers(NamedTuple):
+    """What may precede each tag, as the kernel's functions are given it: pointers.
+
+    sources, limits, steps (int*, float*): See `Scorer`.
+    """
+
+    sources: Any
+    limits: Any
+    steps: Any
+
+
 def make_memory(longest: int, n_tags: int) -> Memory:
     """Allocate the memory of eight sequences: scores of the best paths to the tags of
     the token before a segment and of the segment's tokens, and those of the token
@@ -70,14 +81,22 @@ def viterbi(emissions, offsets, order, memory, scorer, tags, scores):  # type: i
     checkpoints = at(best, (segment + 1) * vector)
     rows = pointer(memory.sequences)
     lengths, tag = at(rows, LANES), at(rows, 2 * LANES)
-    tiles, start, end = point_to(scorer.onward), pointer(scorer.start), scorer.end
+    tiles, start, end = (
+        point_to(scorer.onward),
+        pointer(scorer.start),
+        pointer(scorer.end),
+    )
+    emission_scores, first_rows = pointer(emissions), pointer(offsets)
+    found, best_scores = pointer(tags), pointer(scores)
+    steps = StepPointers(
+        pointer(scorer.sources), pointer(scorer.limits), pointer(scorer.steps)
+    )
     for first in range(0, order.shape[0], LANES):
         n_sequences = order.shape[0] - first
         if n_sequences > LANES:
             n_sequences = LANES
-        choose_sequences(
-            rows, lengths, at(pointer(order), first), n_sequences, pointer(offsets)
-        )
+        numbers = at(pointer(order), first)
+        choose_sequences(rows, lengths, numbers, n_sequences, first_rows)
         longest = lengths[0]
         n_segments = (longest + segment - 1) // segment
         for number in range(n_segments):
@@ -87,7 +106,7 @@ def viterbi(emissions, offsets, order, memory, scorer, tags, scores):  # type: i
             copy(best, at(checkpoints, number * vector), n_vectors)
             n = segment if segment < longest - begin else longest - begin
             _score_segment(
-                pointer(emissions), n_tags, rows, lengths, begin, n, tiles, start, best
+                emission_scores, n_tags, rows, lengths, begin, n, tiles, start, best
             )
             for lane in range(n_sequences):
                 u = lengths[lane] - 1 - begin
@@ -100,14 +119,14 @@ def viterbi(emissions, offsets, order, memory, scorer, tags, scores):  # type: i
                         if candidate > score:
                             choice, score = k, candidate
                     tag[lane] = choice
-                    scores[order[first + lane]] = score
+                    best_scores[numbers[lane]] = score
         for number in range(n_segments - 1, -1, -1):
             begin = number * segment
             n = segment if segment < longest - begin else longest - begin
             if number < n_segments - 1:
                 copy(at(checkpoints, number * vector), best, n_vectors)
                 _score_segment(
-                    pointer(emissions),
+                    emission_scores,
                     n_tags,
                     rows,
                     lengths,
@@ -121,14 +140,17 @@ def viterbi(emissions, offsets, order, memory, scorer, tags, scores):  # type: i
                 behind = begin + n
                 if behind > lengths[lane]:
                     behind = lengths[lane]
+                choice = tag[lane]
                 for t in range(behind - 1, begin - 1, -1):
-                    tags[rows[lane] + t] = tag[lane]
+                    row = rows[lane] + t
+                    found[row] = choice
                     if t > 0:
-                        emission = emissions[rows[lane] + t, tag[lane]]
+                        emission = emission_scores[row * n_tags + choice]
                         before = at(best, (t - begin) * vector + lane)
-                        tag[lane] = _trace_back(
-                            before, at(before, vector), emission, scorer, tag[lane]
+                        choice = _trace_back(
+                            before, at(before, vector), emission, steps, choice
                         )
+                tag[lane] = choice
 
 
 @called
@@ -168,14 +190,14 @@ def _add_to(vectors, place, more):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _trace_back(before, here, emission, scorer, tag):  # type: ignore[no-untyped-def]
+def _trace_back(before, here, emission, steps, tag):  # type: ignore[no-untyped-def]
     """Return the tag on the best path to a tag of the next token: the first one from
     which the same additions lead to the same score.
     """
-    score = read(here, tag * LANES)
-    for n in range(scorer.limits[tag], scorer.limits[tag + 1]):
-        source = read(scorer.sources, n)
-        step = read(before, source * LANES) + read(scorer.steps, n)
+    score = here[tag * LANES]
+    for n in range(steps.limits[tag], steps.limits[tag + 1]):
+        source = steps.sources[n]
+        step = before[source * LANES] + steps.steps[n]
         if emission + step == score:
             return source
     return 0  # no path leads here
