@@ -130,7 +130,7 @@ def test_a_span_that_is_on_every_path_is_an_error(engine: Engine) -> None:
     mask[7, scheme.encode([(0, 1, 0)], 1)] = True
     known = engine.prepare(free_lattice("biluo").restrict(mask))
     span = NegativeSpan(7, 8, (0,))
-    with pytest.raises(ValueError, match="sequence 0 of the batch"):
+    with pytest.raises(ValueError, match="sequence 3 of the batch"):
         negative_span_loss(known, [span], scheme, engine.backend)
 
 
