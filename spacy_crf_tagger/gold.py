@@ -260,7 +260,7 @@ def _entity_arrays(
         theirs = y.to_array([ENT_IOB, ENT_TYPE])
         iob = theirs[:, 0].astype(np.int64)
         types = _types_of_entities(iob, theirs[:, 1])
-        if ((iob == _INSIDE) & (types == 0)).any() or iob[:1] == _INSIDE:
+        if ((iob == _INSIDE) & (types == 0)).any() or (len(x) and iob[0] == _INSIDE):
             _ = y.ents  # says what is wrong: an entity that does not begin
         blocked = (iob == _BEGIN) & (types == 0)
         iob[blocked] = _MISSING

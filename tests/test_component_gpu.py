@@ -24,6 +24,8 @@ pytestmark = [
     ),
 ]
 CLOSE = {"rtol": 1e-3, "atol": 1e-3}
+# cuDNN computes LSTMs in TF32, with ten bits after the point, unless torch is told not to.
+CLOSE_IN_TF32 = {"rtol": 1e-2, "atol": 1e-2}
 SETTINGS = [("biluo", "crf"), ("bio", "crf"), ("biluo", "softmax")]
 everywhere = pytest.mark.parametrize(("scheme", "output"), SETTINGS)
 DOG_DATA = [("Rex barks", {"entities": [(0, 3, "DOG")]})]
@@ -57,7 +59,7 @@ def test_predictions_are_those_of_the_cpu(scheme, output):
     assert [entities(nlp(text)) for text in TEXTS] == expected
     ours = recognizer(nlp).model.predict([nlp.make_doc(text) for text in TEXTS])
     np.testing.assert_allclose(
-        get_current_ops().to_numpy(ours.emissions), emissions, **CLOSE
+        get_current_ops().to_numpy(ours.emissions), emissions, **CLOSE_IN_TF32
     )
 
 
