@@ -24,7 +24,7 @@ pytestmark = [
     ),
 ]
 CLOSE = {"rtol": 1e-3, "atol": 1e-3}
-# cuDNN computes LSTMs in TF32, with ten bits after the point, unless torch is told not to.
+# cuDNN computes LSTMs in TF32, ten bits after the point, unless torch is told not to.
 CLOSE_IN_TF32 = {"rtol": 1e-2, "atol": 1e-2}
 SETTINGS = [("biluo", "crf"), ("bio", "crf"), ("biluo", "softmax")]
 everywhere = pytest.mark.parametrize(("scheme", "output"), SETTINGS)
