@@ -31,7 +31,7 @@ def test_the_entry_point_loads_nothing_but_the_commands():
 
 def test_a_terminal_may_lack_characters(tmp_path):
     path = tmp_path / "in.conll"
-    path.write_text("Łódź\tB-MIASTO-Ł\nŁ\tŁ\n", encoding="utf8")
+    path.write_text("Łódź\tB-MIASTO-Ł\njest\tO\nŁ\tŁ\n", encoding="utf8")
     command = [sys.executable, "-m", "spacy", "crf", "convert", path]
     outcome = subprocess.run(
         [*command, tmp_path / "out.spacy"],
