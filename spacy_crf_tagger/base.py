@@ -169,16 +169,19 @@ class CRFPipe(TrainablePipe):  # type: ignore[misc]
             for name in ("nI", "nO")
             if name in node.dim_names
         ]
+        tags = self._tags
         if "model" not in exclude:
             for node, name, _ in sizes:
                 node.set_dim(name, cast(int, None), force=True)
             self._tags = None
         with self._working("cannot be loaded: ", LookupError, TypeError):
             yield
+            if all(node.has_dim(name) is None for node, name, _ in sizes):
+                self._tags = tags  # there was no model to load
+            for node, name, size in sizes:
+                if node.has_dim(name) is None:
+                    node.set_dim(name, cast(int, size), force=True)
             self._check_loaded()
-        for node, name, size in sizes:
-            if node.has_dim(name) is None:  # there was no model to load
-                node.set_dim(name, cast(int, size), force=True)
 
     def _check_loaded(self) -> None:
         """Check that labels and weights go together."""

@@ -40,7 +40,7 @@ UNKNOWN = [
     ("label_weights", {"PERSON": 0.0}, r"'PERSON'.*above 0, not 0\.0"),
     ("label_weights", {"PERSON": float("inf")}, "'PERSON'.*above 0, not inf"),
     ("label_weights", {"PERSON": "2"}, "'PERSON'.*above 0, not '2'"),
-    ("label_weights", {3: 1.0}, "3 must be a label, a string"),
+    ("label_weights", {3: 1.0}, "labels must be strings, not 3"),
     ("label_weights", ["PERSON"], r"map labels to weights, not \['PERSON'\]"),
     ("label_weights", 3, "map labels to weights, not 3"),
     ("label_weights", None, "map labels to weights, not None"),
