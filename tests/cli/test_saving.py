@@ -49,6 +49,13 @@ def exit_code_of(pid):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+def kill_after(seconds, function):
+    pid = in_child(function)
+    time.sleep(seconds)
+    os.kill(pid, signal.SIGKILL)
+    assert exit_code_of(pid) == -signal.SIGKILL
+
+
 def on_full_disk(function, *args):
     """RETURNS (int): The exit code where no file can be longer than 1,000 bytes."""
 
@@ -244,10 +251,7 @@ def test_killed_process_leaves_a_pipeline_that_loads(tmp_path):
     nlp.to_disk(path)
     rng = random.Random(0)
     for _ in range(12):
-        pid = in_child(save_for_ever)
-        time.sleep(rng.uniform(0.0, 0.3))
-        os.kill(pid, signal.SIGKILL)
-        assert exit_code_of(pid) == -signal.SIGKILL
+        kill_after(rng.uniform(0.0, 0.3), save_for_ever)
         loaded = spacy.load(path)
         assert recognizer(loaded).settings.temperature in temperatures
 
@@ -260,8 +264,5 @@ def test_killed_process_leaves_a_whole_file(file):
 
     rng = random.Random(0)
     for _ in range(50):
-        pid = in_child(write_for_ever)
-        time.sleep(rng.uniform(0.0, 0.05))
-        os.kill(pid, signal.SIGKILL)
-        assert exit_code_of(pid) == -signal.SIGKILL
+        kill_after(rng.uniform(0.0, 0.05), write_for_ever)
         assert file.read_text() in (OLD, NEW)
