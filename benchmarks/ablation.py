@@ -26,13 +26,13 @@ from spacy.language import Language
 from spacy.training import Corpus, Example
 from wasabi import msg
 
-from spacy_crf_tagger.calibration import annotate, fit_temperature
-from spacy_crf_tagger.reliability import reliability, score_entities
+from spacy_crf_tagger.evaluation.calibration import annotate, fit_temperature
+from spacy_crf_tagger.evaluation.reliability import reliability, score_entities
 
-from .bootstrap import f_score, paired_bootstrap
-from .environment import describe
-from .free_tags import FACTORY, best_tags, is_valid
-from .training import (
+from .harness.bootstrap import f_score, paired_bootstrap
+from .harness.environment import describe
+from .harness.free_tags import FACTORY, best_tags, is_valid
+from .harness.training import (
     RESULTS,
     WORK,
     Budget,

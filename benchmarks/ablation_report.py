@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from wasabi import msg
 
 from .ablation import BASELINE, BUDGETS, CRFS, VARIANTS
+from .harness.training import RESULTS, ROOT, WORK
 from .table import NAMES
-from .training import RESULTS, ROOT, WORK
 
 PAGE = ROOT / "docs" / "how-effective-is-a-crf.md"
 SIGNIFICANT = 0.05

@@ -18,11 +18,11 @@ import typer
 from wasabi import msg
 
 from .ablation import BASELINE, CODE, COMPONENT, VARIANTS, load
-from .environment import describe
+from .harness.environment import describe
+from .harness.options import Rounds
+from .harness.spread import medians
+from .harness.training import RESULTS, WORK, texts_of, write_result
 from .inference import words_per_second as speed_of_prediction
-from .options import Rounds
-from .spread import medians
-from .training import RESULTS, WORK, texts_of, write_result
 from .training_speed import words_per_second as speed_of_training
 
 

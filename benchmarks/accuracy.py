@@ -15,9 +15,9 @@ from typing import Annotated
 
 import typer
 
-from .comparison import Setup, compare
-from .options import TakeOver
-from .training import BUDGETS, CORPORA, WORK, budget_of, config_path, convert
+from .harness.comparison import Setup, compare
+from .harness.options import TakeOver
+from .harness.training import BUDGETS, CORPORA, WORK, budget_of, config_path, convert
 
 
 def main(

@@ -15,9 +15,9 @@ import spacy
 import typer
 from wasabi import msg
 
-from .environment import describe
-from .options import Work
-from .training import PARTS, WORK, texts_of, write_result
+from .harness.environment import describe
+from .harness.options import Work
+from .harness.training import PARTS, WORK, texts_of, write_result
 
 CORPORA = ("ncbi-disease", "wnut17")
 # First character, character after the last, label, and score.
@@ -69,7 +69,7 @@ def predict(folder: Path, with_numba: bool) -> list[list[Entity]]:
             found.append(
                 [(*span, score) for span, score in zip(spans, scores, strict=True)]
             )
-    used = "spacy_crf_tagger.crf.numba_backend" in sys.modules
+    used = "spacy_crf_tagger.crf.backends.numba.backend" in sys.modules
     if used != with_numba:
         raise RuntimeError(f"Numba was{'' if used else ' not'} used, against orders.")
     return found

@@ -22,12 +22,12 @@ from spacy.util import minibatch
 from torch.profiler import ProfilerActivity, profile
 from wasabi import msg
 
-from spacy_crf_tagger.decoding import predict_entities
+from spacy_crf_tagger.pipeline.ner.decoding import predict_entities
 
-from .environment import describe
-from .options import CorpusName, Rounds, Threads, Work
-from .spread import by_part, medians
-from .training import WORK, texts_of, write_result
+from .harness.environment import describe
+from .harness.options import CorpusName, Rounds, Threads, Work
+from .harness.spread import by_part, medians
+from .harness.training import WORK, texts_of, write_result
 
 # Shape of the matrix product that the floor is measured with: that of the projection
 # of words to the gates of an LSTM, of as many words as fit into a core's cache.

@@ -36,11 +36,11 @@ from spacy_crf_tagger.crf import (
     viterbi,
 )
 
-from .environment import describe
-from .options import Threads
-from .plots import plot_crf
-from .spread import medians, quartiles
-from .training import ROOT, write_result
+from .harness.environment import describe
+from .harness.options import Threads
+from .harness.plots import plot_crf
+from .harness.spread import medians, quartiles
+from .harness.training import ROOT, write_result
 
 # Sequences, tokens of each, tags.
 SHAPES = [

@@ -27,7 +27,7 @@ import numpy as np
 import typer
 from wasabi import msg
 
-from .environment import describe
+from .harness.environment import describe
 
 RESULT = Path(__file__).parent / "results" / "fuzz.json"
 CACHE = Path(tempfile.gettempdir()) / "spacy-crf-tagger-fuzz"

@@ -34,9 +34,9 @@ from spacy.training import Example
 from spacy.util import fix_random_seed
 from wasabi import msg
 
-from .environment import describe
-from .options import Rounds, Threads, Work
-from .training import RESULTS, ROOT, WORK, texts_of, write_result
+from .harness.environment import describe
+from .harness.options import Rounds, Threads, Work
+from .harness.training import RESULTS, ROOT, WORK, texts_of, write_result
 
 CORPUS = "wnut17"
 TOKENS = (1_000, 10_000, 100_000, 1_000_000)

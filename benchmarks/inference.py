@@ -25,12 +25,12 @@ from spacy.tokens import Doc
 from spacy.training import Corpus
 from wasabi import msg
 
-from spacy_crf_tagger.calibration import annotate
+from spacy_crf_tagger.evaluation.calibration import annotate
 
-from .environment import describe
-from .options import CorpusName, Rounds, Threads, Work
-from .spread import medians, quartiles, without_first
-from .training import WORK, texts_of, write_result
+from .harness.environment import describe
+from .harness.options import CorpusName, Rounds, Threads, Work
+from .harness.spread import medians, quartiles, without_first
+from .harness.training import WORK, texts_of, write_result
 
 MODELS = ("crf_ner", "ner")
 SENTENCES_OF_A_DOCUMENT = 100

@@ -27,7 +27,7 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 
 import spacy_crf_tagger.cli  # noqa: F401 (adds the commands)
-from benchmarks.environment import describe
+from benchmarks.harness.environment import describe
 
 RESULTS = Path(__file__).parent / "results" / "kills.json"
 TEXT = "Ada Lovelace met Grace in Paris."

@@ -18,8 +18,8 @@ import typer
 from spacy.tokens import DocBin
 from wasabi import msg
 
-from .environment import describe
-from .training import (
+from .harness.environment import describe
+from .harness.training import (
     WORK,
     Budget,
     budgeted,

@@ -36,10 +36,10 @@ from spacy.tokens import Doc, DocBin
 from stanza.models import ner_tagger
 from wasabi import msg
 
-from .environment import describe
-from .options import CorpusName, Rounds, Threads, Work
-from .spread import medians, quartiles, without_first
-from .training import WORK, spacy, write_result
+from .harness.environment import describe
+from .harness.options import CorpusName, Rounds, Threads, Work
+from .harness.spread import medians, quartiles, without_first
+from .harness.training import WORK, spacy, write_result
 
 # The widths of configs/crf_ner.cfg, for the other networks with a BiLSTM.
 WIDTH, HIDDEN_WIDTH = 128, 256

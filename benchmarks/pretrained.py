@@ -19,9 +19,9 @@ from typing import Annotated, Any
 
 import typer
 
-from .comparison import Setup, compare
-from .options import TakeOver
-from .training import (
+from .harness.comparison import Setup, compare
+from .harness.options import TakeOver
+from .harness.training import (
     BUDGETS,
     CORPORA,
     PARTS,

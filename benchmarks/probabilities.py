@@ -20,14 +20,18 @@ from spacy.scorer import get_ner_prf
 from spacy.training import Corpus, Example
 from wasabi import msg
 
-from spacy_crf_tagger.calibration import annotate, fit_temperature
-from spacy_crf_tagger.cli.plots import plot_reliability
-from spacy_crf_tagger.reliability import ScoredEntities, reliability, score_entities
+from spacy_crf_tagger.evaluation.calibration import annotate, fit_temperature
+from spacy_crf_tagger.evaluation.plots import plot_reliability
+from spacy_crf_tagger.evaluation.reliability import (
+    ScoredEntities,
+    reliability,
+    score_entities,
+)
 
-from .environment import describe
-from .options import Work
-from .plots import plot_dial
-from .training import ROOT, WORK, write_result
+from .harness.environment import describe
+from .harness.options import Work
+from .harness.plots import plot_dial
+from .harness.training import ROOT, WORK, write_result
 
 NAMES = {"ncbi-disease": "NCBI-disease", "wnut17": "WNUT 2017"}
 DIAL = "wnut17"

@@ -14,10 +14,10 @@ import torch
 import typer
 from wasabi import msg
 
-from .environment import describe
-from .options import Rounds, Work
-from .spread import medians, quartiles, without_first
-from .training import WORK, texts_of, write_result
+from .harness.environment import describe
+from .harness.options import Rounds, Work
+from .harness.spread import medians, quartiles, without_first
+from .harness.training import WORK, texts_of, write_result
 
 
 def main(

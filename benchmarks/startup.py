@@ -26,10 +26,10 @@ from typing import Annotated, Any
 import typer
 from wasabi import msg
 
-from .environment import describe
-from .options import Work
-from .spread import by_part, medians, quartiles
-from .training import WORK, write_result
+from .harness.environment import describe
+from .harness.options import Work
+from .harness.spread import by_part, medians, quartiles
+from .harness.training import WORK, write_result
 
 MODELS = ("crf_ner", "ner")
 TEXT = "Justin Bieber is flying from London to New York to see Kanye West ."
@@ -58,7 +58,7 @@ COMPILING_SCRIPT = """
 import json, spacy
 from time import process_time
 from spacy.training import Example
-from spacy_crf_tagger.shim import TaggerShim
+from spacy_crf_tagger.models.shim import TaggerShim
 
 nlp = spacy.blank("en")
 pipe = nlp.add_pipe("crf_ner")

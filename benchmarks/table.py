@@ -7,7 +7,7 @@ from typing import Any
 
 import srsly
 
-from .training import CORPORA, REGROUPED, RESULTS
+from .harness.training import CORPORA, REGROUPED, RESULTS
 
 NAMES = {
     "ncbi-disease": "NCBI-disease",

@@ -19,8 +19,8 @@ from typing import Annotated, Any
 import typer
 from wasabi import msg
 
-from .environment import describe
-from .training import WORK, convert, write_result
+from .harness.environment import describe
+from .harness.training import WORK, convert, write_result
 from .training_speed import MODELS, timed_training
 
 CORPUS = "ncbi-disease"

@@ -17,10 +17,10 @@ import srsly
 import typer
 from wasabi import msg
 
-from .environment import describe
-from .options import Rounds
-from .spread import medians
-from .training import WORK, config_path, convert, spacy, write_result
+from .harness.environment import describe
+from .harness.options import Rounds
+from .harness.spread import medians
+from .harness.training import WORK, config_path, convert, spacy, write_result
 
 MODELS = ("crf_ner", "ner")
 CORPUS = "ncbi-disease"
@@ -93,7 +93,7 @@ def timed_training(
     flags = {
         "paths.train": folder / "train.spacy",
         "paths.dev": folder / "dev.spacy",
-        "training.logger.@loggers": "benchmarks.timing_logger",
+        "training.logger.@loggers": "benchmarks.harness.timing_logger",
         "training.logger.path": log,
         **settings,
     }

@@ -10,17 +10,17 @@ from spacy.training import Corpus, Example
 from tqdm import tqdm
 from wasabi import msg
 
-from ..base import CRFPipe
-from ..calibration import (
+from ..evaluation.calibration import (
     HIGHEST,
     LOWEST,
     annotate,
     find_component,
     fit_temperature,
 )
-from ..reliability import Bin, Reliability, entity_reliability
+from ..evaluation.plots import check_plot, plot_reliability
+from ..evaluation.reliability import Bin, Reliability, entity_reliability
+from ..pipeline.base import CRFPipe
 from .loading import check_output, load_pipeline, save_pipeline
-from .plots import check_plot, plot_reliability
 
 _NO_VALUE = "–"
 

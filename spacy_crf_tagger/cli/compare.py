@@ -7,7 +7,7 @@ import srsly
 import typer
 from wasabi import msg
 
-from .saving import check_file, replacing_file
+from ..data.saving import check_file, replacing_file
 
 _NO_VALUE = "–"
 _CANT_WRITE = "Can't write the output file"

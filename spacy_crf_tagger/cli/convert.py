@@ -10,15 +10,15 @@ from spacy.tokens import Doc
 from tqdm import tqdm
 from wasabi import msg
 
-from .docbin import SpooledDocs, TooManyTokensError
-from .formats import Format, detect_format, find_other_format
+from ..data.docbin import SpooledDocs, TooManyTokensError
+from ..data.formats import Format, detect_format, find_other_format
+from ..data.read_conll import read_conll
+from ..data.read_jsonl import read_jsonl
+from ..data.reading import Log
+from ..data.saving import check_file, replacing_file
+from ..data.source import Source, UnreadableError, open_source
 from .loading import blank_pipeline
-from .read_conll import read_conll
-from .read_jsonl import read_jsonl
-from .reading import Log
 from .report import Content, report_content, report_log
-from .saving import check_file, replacing_file
-from .source import Source, UnreadableError, open_source
 
 _OUTPUT_SUFFIX = ".spacy"
 _DOCS_PER_UPDATE = 100

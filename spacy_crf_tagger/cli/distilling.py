@@ -21,8 +21,8 @@ from spacy.vocab import Vocab
 from tqdm import tqdm
 from wasabi import msg
 
+from ..data.reading import decode, numbered_lines
 from .loading import blank_pipeline, check_output, save_pipeline
-from .reading import decode, numbered_lines
 
 if TYPE_CHECKING:
     from transformers.tokenization_utils_base import PreTrainedTokenizerBase

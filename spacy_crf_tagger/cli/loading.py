@@ -10,7 +10,7 @@ import spacy
 from spacy.language import Language
 from wasabi import msg
 
-from .saving import check_pipeline, replacing_pipeline
+from ..data.saving import check_pipeline, replacing_pipeline
 
 
 def blank_pipeline(lang: str) -> Language:

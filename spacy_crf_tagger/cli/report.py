@@ -7,7 +7,7 @@ from spacy.attrs import ENT_IOB
 from spacy.tokens import Doc
 from wasabi import msg
 
-from .reading import MAX_KEPT, Log, Problem, Tally
+from ..data.reading import MAX_KEPT, Log, Problem, Tally
 
 _MAX_WIDTH = 100  # characters of a problem's text
 

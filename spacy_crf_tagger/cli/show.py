@@ -114,7 +114,7 @@ def show_in_environment(
 def _spans_keys(nlp: Language) -> List[str]:
     """RETURNS (List[str]): The span groups in which components keep scores."""
     # No other command should wait for what comes with it.
-    from ..base import CRFPipe
+    from ..pipeline.base import CRFPipe
 
     pipes = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, CRFPipe)]
     keys = [pipe.settings.spans_key for pipe in pipes]
@@ -126,7 +126,7 @@ def _show(doc: Doc, spans_keys: List[str]) -> None:
     if not doc.ents:
         msg.text("No entities")
         return
-    from ..display import entity_scores
+    from ..evaluation.display import entity_scores
 
     by_key = [entity_scores(doc, key) for key in spans_keys]
     rows = []

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from wasabi import msg
 
 if TYPE_CHECKING:
-    from ..crf.warming import Warmth
+    from ..crf.backends.numba.warming import Warmth
 
 
 def warm_up_cli() -> None:
@@ -24,8 +24,8 @@ def warm_up() -> "Warmth":
     """
     try:
         # No other command should wait for what comes with it.
-        from ..crf.kernel_cache import REMEDY
-        from ..crf.warming import warm_up as compile_all
+        from ..crf.backends.numba.kernel_cache import REMEDY
+        from ..crf.backends.numba.warming import warm_up as compile_all
     except ImportError as error:
         msg.fail(
             "There are no kernels without Numba, and predictions are slow",

@@ -241,11 +241,11 @@ def backend_for(lattice: Lattice) -> Backend:
     """
     if isinstance(lattice.emissions, np.ndarray):
         try:
-            from . import numba_backend
+            from .backends.numba import backend as numba_backend
 
             return cast(Backend, numba_backend)
         except ImportError:
             pass
-    from . import torch_backend
+    from .backends.torch import backend as torch_backend
 
     return cast(Backend, torch_backend)

@@ -2,13 +2,19 @@ import sys
 
 import pytest
 import spacy
-from calibration_helpers import make_unsure, sample_annotation, save_references
-from component_helpers import TEXTS, entities, make_examples, recognizer, trained_nlp
 from spacy.training import Corpus
 
-from spacy_crf_tagger.calibration import fit_temperature
-from spacy_crf_tagger.cli.plots import plot_reliability
-from spacy_crf_tagger.reliability import reliability
+from spacy_crf_tagger.evaluation.calibration import fit_temperature
+from spacy_crf_tagger.evaluation.plots import plot_reliability
+from spacy_crf_tagger.evaluation.reliability import reliability
+from tests.helpers.calibration import make_unsure, sample_annotation, save_references
+from tests.helpers.component import (
+    TEXTS,
+    entities,
+    make_examples,
+    recognizer,
+    trained_nlp,
+)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 import spacy
 from spacy.tokens import DocBin
 
-from spacy_crf_tagger.cli.formats import Format, detect_format
+from spacy_crf_tagger.data.formats import Format, detect_format
 
 CONLL = "Anna\tB-PER\nleft\tO\n\nRome\tB-LOC\n"
 JSONL = '{"text": "Anna left.", "spans": [{"start": 0, "end": 4, "label": "PER"}]}\n'

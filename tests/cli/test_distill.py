@@ -7,13 +7,19 @@ import numpy as np
 import pytest
 import spacy
 import torch
-from component_helpers import SMALL_TOK2VEC, entities, fit, make_examples, make_nlp
-from encoder_helpers import minilm_folder, needs_minilm
 from scipy.spatial.distance import pdist
 from spacy.tokens import Doc, DocBin
-from transformer_helpers import save_tiny_encoder
 
 from spacy_crf_tagger.cli.distilling import embed_words, principal_components
+from tests.helpers.component import (
+    SMALL_TOK2VEC,
+    entities,
+    fit,
+    make_examples,
+    make_nlp,
+)
+from tests.helpers.encoder import minilm_folder, needs_minilm
+from tests.helpers.transformer import save_tiny_encoder
 
 transformers = pytest.importorskip("transformers")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from spacy_crf_tagger.cli.warm_up import warm_up
-from spacy_crf_tagger.crf import kernel_cache, warming
-from spacy_crf_tagger.crf.kernel_cache import COMPILING
+from spacy_crf_tagger.crf.backends.numba import kernel_cache, warming
+from spacy_crf_tagger.crf.backends.numba.kernel_cache import COMPILING
 
 # All that can be asked for, with kernels that say that they are compiled.
 ASK = """
@@ -76,7 +76,9 @@ def test_results_name_the_folder(asked, monkeypatch):
 
 
 def test_without_numba(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "spacy_crf_tagger.crf.warming", None)
+    monkeypatch.setitem(
+        sys.modules, "spacy_crf_tagger.crf.backends.numba.warming", None
+    )
     with pytest.raises(SystemExit) as caught:
         warm_up()
     assert caught.value.code == 1

@@ -13,7 +13,7 @@ from typing import Any, Callable, List, Tuple
 import numpy as np
 from numba.core import config
 
-from spacy_crf_tagger.crf import numba_backend
+from spacy_crf_tagger.crf.backends.numba import backend as numba_backend
 
 _NOTHING = 0  # PROT_NONE
 _LIBC = ctypes.CDLL(None, use_errno=True)

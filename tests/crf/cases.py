@@ -8,7 +8,8 @@ from typing import Any, Callable, Dict
 import numpy as np
 import torch
 
-from spacy_crf_tagger.crf import Lattice, Potentials, TagScheme, torch_backend
+from spacy_crf_tagger.crf import Lattice, Potentials, TagScheme
+from spacy_crf_tagger.crf.backends.torch import backend as torch_backend
 
 from .brute_force import Enumeration
 from .hostile import LIMIT, Rng, pick

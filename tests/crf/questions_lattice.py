@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from spacy_crf_tagger import crf
-from spacy_crf_tagger.crf import Lattice, Potentials, torch_backend
+from spacy_crf_tagger.crf import Lattice, Potentials
+from spacy_crf_tagger.crf.backends.torch import backend as torch_backend
 
 from . import hostile
 from .brute_force import enumerate_paths, rows_of, score_paths

@@ -16,9 +16,9 @@ from spacy_crf_tagger.crf import (
     Potentials,
     SpanPosterior,
     TagScheme,
-    numba_backend,
-    torch_backend,
 )
+from spacy_crf_tagger.crf.backends.numba import backend as numba_backend
+from spacy_crf_tagger.crf.backends.torch import backend as torch_backend
 from spacy_crf_tagger.crf.lattice import offsets_of
 from spacy_crf_tagger.crf.risk import minimum_risk
 

@@ -3,13 +3,9 @@
 import numpy as np
 import pytest
 
-from spacy_crf_tagger.crf import (
-    Lattice,
-    TagScheme,
-    expected_weight,
-    numba_backend,
-    torch_backend,
-)
+from spacy_crf_tagger.crf import Lattice, TagScheme, expected_weight
+from spacy_crf_tagger.crf.backends.numba import backend as numba_backend
+from spacy_crf_tagger.crf.backends.torch import backend as torch_backend
 
 from .brute_force import (
     SCORES,

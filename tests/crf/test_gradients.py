@@ -11,10 +11,10 @@ from spacy_crf_tagger.crf import (
     divergence,
     log_partition,
     negative_log_likelihood,
-    numba_backend,
     path_loss,
     viterbi,
 )
+from spacy_crf_tagger.crf.backends.numba import backend as numba_backend
 
 from .brute_force import (
     Floats,

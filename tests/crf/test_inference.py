@@ -172,7 +172,7 @@ def test_results_are_the_kind_of_array_that_the_lattice_has(
 
 
 def test_torch_kernels_give_arrays_back_for_arrays() -> None:
-    from spacy_crf_tagger.crf import torch_backend
+    from spacy_crf_tagger.crf.backends.torch import backend as torch_backend
 
     lattice = random_lattice(np.random.default_rng(1), [2, 3], n_tags=3)
     results = [

@@ -17,12 +17,12 @@ from spacy_crf_tagger.crf import (
     TagScheme,
     k_best,
     log_partition,
-    numba_backend,
     sample,
-    torch_backend,
-    torch_paths,
     viterbi,
 )
+from spacy_crf_tagger.crf.backends.numba import backend as numba_backend
+from spacy_crf_tagger.crf.backends.torch import backend as torch_backend
+from spacy_crf_tagger.crf.backends.torch import paths as torch_paths
 
 from .brute_force import (
     Floats,

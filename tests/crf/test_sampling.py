@@ -7,16 +7,10 @@ import pytest
 from hypothesis import given
 from scipy.stats import chi2_contingency, chisquare
 
-from spacy_crf_tagger.crf import (
-    Lattice,
-    Potentials,
-    forward_backward,
-    numba_backend,
-    paths,
-    sample,
-    torch_backend,
-    torch_paths,
-)
+from spacy_crf_tagger.crf import Lattice, Potentials, forward_backward, paths, sample
+from spacy_crf_tagger.crf.backends.numba import backend as numba_backend
+from spacy_crf_tagger.crf.backends.torch import backend as torch_backend
+from spacy_crf_tagger.crf.backends.torch import paths as torch_paths
 
 from .brute_force import (
     Floats,

@@ -1,5 +1,0 @@
-"""What the trainings of the ablation import: `spacy train --code` takes one file."""
-
-from benchmarks import free_tags, timing_logger
-
-__all__ = ["free_tags", "timing_logger"]

@@ -1,0 +1,5 @@
+"""Torch modules: token vectors in, scores for the CRF out. No spaCy, no Thinc."""
+
+from .score_network import NetworkConfig, TaggerNetwork
+
+__all__ = ["NetworkConfig", "TaggerNetwork"]

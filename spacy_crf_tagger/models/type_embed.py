@@ -1,0 +1,235 @@
+"""The default tok2vec: hash embeddings of word features, computed once per word type
+in a batch, since a type's features do not depend on where it stands.
+"""
+
+from typing import Any, Callable, List, Optional, Tuple, Union, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.attrs import IDS, ORTH
+from spacy.tokens import Doc
+from spacy.vectors import Mode, Vectors
+from spacy.vocab import Vocab
+from thinc.api import HashEmbed, Linear, Maxout, Model, Ops, concatenate
+from thinc.types import Floats2d, Ints1d, Ints2d
+
+from ..crf.options import RATE, SIZE, check_flag, check_numbers, naming_option_of
+from .seen_forms import Bits, hide_randomly, hide_unseen, no_forms, note_forms
+from .torch_gemm import use_torch_gemm
+
+Tok2Vec = Model[List[Doc], List[Floats2d]]
+_FIRST_SEED = 8
+_RULES = {"width": SIZE, "form_dropout": RATE}
+
+
+def build_type_embed(
+    width: int,
+    attrs: List[Union[str, int]],
+    rows: List[int],
+    include_static_vectors: bool,
+    form_dropout: float = 0.0,
+) -> Tok2Vec:
+    """Build an embedding of lexical attributes: one hash table for each attribute
+    (Svenstrup et al. 2017), mixed by a maxout layer. The settings are those of
+    `spacy.MultiHashEmbed.v2`; the work is done once for each word type of a batch.
+    There is no dropout of vectors here, where it would hit all tokens of a type at
+    once: the network drops out its input itself.
+
+    width (int): Width of the tables and of the output.
+    attrs (List[Union[str, int]]): The token attributes to embed.
+    rows (List[int]): Number of rows of each attribute's table.
+    include_static_vectors (bool): Whether to mix in the vocab's word vectors, through
+        a learned projection. The vectors themselves are not changed.
+    form_dropout (float): Share of the tokens whose form (ORTH, LOWER, NORM or LEMMA,
+        as far as they are among the attributes) is hidden in training, where the model
+        has to do with affixes and shape. In prediction the forms that were never seen
+        in training are hidden. At 0 nothing is hidden.
+    RETURNS (Model[List[Doc], List[Floats2d]]): The model.
+    RAISES (ValueError): If a setting is of another type or out of range, there are no
+        attributes, one that spaCy does not know, or not one row number for each.
+    """
+    with naming_option_of("TypeEmbed"):
+        check_numbers({"width": width, "form_dropout": form_dropout}, _RULES)
+        check_flag("include_static_vectors", include_static_vectors)
+        _check_tables(attrs, rows)
+    tables: List[Model[Any, Any]] = [
+        HashEmbed(width, n_rows, column=column, seed=_FIRST_SEED + column)
+        for column, n_rows in enumerate(rows)
+    ]
+    embed = concatenate(*tables) if len(tables) > 1 else tables[0]
+    n_parts = len(tables) + include_static_vectors
+    mix = Maxout(width, width * n_parts, nP=3, normalize=True)
+    layers: List[Model[Any, Any]] = [embed, mix]
+    if include_static_vectors:
+        layers.append(Linear(width))
+    return Model(
+        "type_embed",
+        _forward,
+        init=_init,
+        layers=layers,
+        dims={"nO": width},
+        attrs={
+            "attrs": list(attrs),
+            "form_dropout": form_dropout,
+            "seen_forms": no_forms() if form_dropout else None,
+        },
+    )
+
+
+def _check_tables(attrs: Any, rows: Any) -> None:
+    for name, values in (("attrs", attrs), ("rows", rows)):
+        if not isinstance(values, (list, tuple)):
+            raise ValueError(f"{name} must be a list, not {values!r}.")
+    if not attrs or len(rows) != len(attrs):
+        raise ValueError(
+            f"give one number of rows for each attribute in attrs, not {len(rows)} "
+            f"for {len(attrs)}."
+        )
+    for n_rows in rows:
+        if not SIZE.allows(n_rows):
+            raise ValueError(f"each of rows must be {SIZE.describe()}, not {n_rows!r}.")
+    for attr in attrs:
+        is_name = isinstance(attr, str) and attr != "" and attr in IDS
+        is_number = SIZE.allows(attr) and attr in IDS.values()
+        if not is_name and not is_number:
+            raise ValueError(
+                "each of attrs must be an attribute of tokens that spaCy knows, such "
+                f"as 'NORM' or 'SHAPE', not {attr!r}."
+            )
+
+
+def _forward(
+    model: Tok2Vec, docs: List[Doc], is_train: bool
+) -> Tuple[List[Floats2d], Callable[[List[Floats2d]], List[Doc]]]:
+    # At each call, since neither a copy of a model nor one that was moved keeps it.
+    use_torch_gemm(model)
+    ops = model.ops
+    embed, mix = model.layers[:2]
+    project = model.layers[2] if len(model.layers) > 2 else None
+    lengths = ops.asarray1i([len(doc) for doc in docs])
+    if not lengths.sum():
+        empty = [ops.alloc2f(0, model.get_dim("nO")) for _ in docs]
+        return empty, _backprop_nothing
+    vocab = docs[0].vocab
+    columns = list(model.attrs["attrs"])
+    if project is not None:
+        columns.append(getattr(vocab.vectors, "attr", ORTH))
+    features = np.concatenate(
+        [doc.to_array(columns).reshape(len(doc), len(columns)) for doc in docs]
+    )  # [N, columns]
+    _hide_forms(model, features, is_train)
+    first, inverse, counts = _find_types(features)
+    types = features[first]  # [types, columns]
+    embedded, backprop_embed = embed(_as_ints(ops, types), is_train)
+    n_embedded = embedded.shape[1]
+    if project is not None:
+        known = _look_up_vectors(ops, vocab, types[:, -1], project.get_dim("nI"))
+        projected, backprop_project = project(known, is_train)
+        embedded = ops.xp.hstack([embedded, projected])
+    mixed, backprop_mix = mix(embedded, is_train)  # [types, width]
+    vectors = mixed[_as_ints1d(ops, inverse)]
+
+    def backprop(d_vectors: List[Floats2d]) -> List[Doc]:
+        by_type = _as_ints1d(ops, np.argsort(inverse, kind="stable"))
+        d_tokens = ops.as_contig(ops.flatten(d_vectors)[by_type])
+        d_mixed = ops.reduce_sum(d_tokens, _as_ints1d(ops, counts))
+        d_parts = backprop_mix(d_mixed)
+        if project is not None:
+            backprop_project(ops.as_contig(d_parts[:, n_embedded:]))
+        backprop_embed(ops.as_contig(d_parts[:, :n_embedded]))
+        return []
+
+    return cast(List[Floats2d], ops.unflatten(vectors, lengths)), backprop
+
+
+def _init(
+    model: Tok2Vec,
+    X: Optional[List[Doc]] = None,
+    Y: Optional[List[Floats2d]] = None,
+) -> None:
+    for layer in model.layers[:2]:
+        layer.initialize()
+    if len(model.layers) > 2:
+        project = model.layers[2]
+        vectors_width = X[0].vocab.vectors.shape[1] if X else 0
+        if not vectors_width:
+            raise ValueError(
+                "TypeEmbed: include_static_vectors is true, but the vocab has no "
+                "vectors. Name a pipeline with vectors in [initialize] vectors, or "
+                "set include_static_vectors to false."
+            )
+        if project.maybe_get_dim("nI") not in (None, vectors_width):
+            project = model.layers[2] = Linear(model.get_dim("nO"))
+        project.set_dim("nI", vectors_width)
+        project.initialize()
+
+
+def _hide_forms(model: Tok2Vec, features: NDArray[np.uint64], is_train: bool) -> None:
+    rate, attrs = model.attrs["form_dropout"], model.attrs["attrs"]
+    if not rate:
+        return
+    seen: Bits = model.attrs["seen_forms"]
+    if is_train:
+        if not seen.flags.writeable:  # as deserialized
+            seen = model.attrs["seen_forms"] = seen.copy()
+        note_forms(seen, features, attrs)
+        hide_randomly(features, attrs, rate)
+    else:
+        hide_unseen(seen, features, attrs)
+
+
+def _find_types(
+    features: NDArray[np.uint64],
+) -> Tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Find equal rows.
+
+    features (NDArray[uint64]): Hashed attributes, [N, columns].
+    RETURNS (Tuple): The first row of each type, the type of each row, and the number
+        of rows of each type.
+    """
+    # One 64-bit key for each row, by multiplication with odd constants: sorting keys
+    # is many times faster than sorting rows, and a collision among n types has a
+    # chance of n² / 2^65.
+    key = np.zeros(len(features), dtype=np.uint64)
+    for column in range(features.shape[1]):
+        key ^= features[:, column]
+        key *= np.uint64(0x9E3779B97F4A7C15)
+        key ^= key >> np.uint64(29)
+    _, first, inverse, counts = np.unique(
+        key, return_index=True, return_inverse=True, return_counts=True
+    )
+    return first, inverse, counts
+
+
+def _look_up_vectors(
+    ops: Ops, vocab: Vocab, keys: NDArray[np.uint64], width: int
+) -> Floats2d:
+    """RETURNS (Floats2d): The vectors of the keys, zero where there is none."""
+    vectors = vocab.vectors
+    if vectors.shape[1] != width:
+        has = f"those of the vocab are {vectors.shape[1]} wide"
+        if not vectors.shape[1]:
+            has = "the vocab has none"
+        raise ValueError(
+            f"TypeEmbed: it has been trained with vectors that are {width} wide, but "
+            f"{has}. Load the pipeline with the vectors that it was saved with; give "
+            "a component that is sourced the same ones by [initialize] vectors."
+        )
+    if isinstance(vectors, Vectors) and vectors.mode == Mode.default:
+        found = ops.asarray(vectors.find(keys=keys))
+        rows = cast(Floats2d, ops.asarray(vectors.data)[found])
+        rows[found < 0] = 0
+        return ops.as_contig(rows)
+    return ops.as_contig(ops.asarray2f(vectors.get_batch(keys)))
+
+
+def _as_ints(ops: Ops, types: NDArray[np.uint64]) -> Ints2d:
+    return ops.asarray2i(cast(Any, np.ascontiguousarray(types)), dtype="uint64")
+
+
+def _as_ints1d(ops: Ops, numbers: NDArray[np.int64]) -> Ints1d:
+    return ops.asarray1i(cast(Any, numbers))
+
+
+def _backprop_nothing(d_vectors: List[Floats2d]) -> List[Doc]:
+    return []

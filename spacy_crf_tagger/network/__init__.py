@@ -1,5 +1,0 @@
-"""Torch modules: token vectors in, scores for the CRF out. No spaCy, no Thinc."""
-
-from .tagger import NetworkConfig, TaggerNetwork
-
-__all__ = ["NetworkConfig", "TaggerNetwork"]

@@ -1,0 +1,116 @@
+"""The settings of the component: checked once, in one place."""
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Dict, Mapping, Optional
+
+from ...crf.options import SHARE, Number, check_numbers
+from ...crf.scheme import POSITIONS
+
+CHOICES = {
+    "scheme": tuple(POSITIONS),
+    "decoder": ("viterbi", "mbr"),
+    "presets": ("respect", "ignore"),
+    "missing": ("latent", "outside", "expected_entity_ratio"),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user can set, and the temperature that calibration sets.
+
+    scheme (str): The tag scheme: `"biluo"`, or `"bio"` with fewer tags for many labels.
+    spans_key (Optional[str]): Where `doc.spans` holds the predicted entities with their
+        probabilities; None to compute none.
+    decoder (str): `"viterbi"` for the best analysis as a whole, or `"mbr"` for the
+        entities that are best one by one (minimum Bayes risk).
+    threshold (Optional[float]): Least probability of an entity that is written. Under
+        `"mbr"` also the price of an entity, which must be more probable than that (and
+        than 0.001); None finds the price with the largest expected F of each document.
+    presets (str): `"respect"` to keep entities and blocked tokens that are set, or
+        `"ignore"` to replace them.
+    missing (str): What tokens without annotation are in training: `"latent"` (summed
+        over), `"outside"`, or latent with an `"expected_entity_ratio"`.
+    entity_ratio (float): The expected share of tokens in entities.
+    entity_ratio_margin (float): How far the share may be off at no cost.
+    entity_ratio_weight (float): Weight of that cost.
+    incorrect_spans_key (Optional[str]): Where `doc.spans` of the annotation holds spans
+        that are no entities.
+    label_weights (Dict[str, float]): How many times its weight an analysis gets in
+        training for each token that it gets wrong, by the label of the annotated token
+        ("O" outside).
+    temperature (float): What scores are divided by for probabilities.
+    """
+
+    scheme: str = "biluo"
+    spans_key: Optional[str] = "crf_ner"
+    decoder: str = "viterbi"
+    threshold: Optional[float] = None
+    presets: str = "respect"
+    missing: str = "latent"
+    entity_ratio: float = 0.15
+    entity_ratio_margin: float = 0.05
+    entity_ratio_weight: float = 10.0
+    incorrect_spans_key: Optional[str] = None
+    label_weights: Mapping[str, float] = field(default_factory=dict)
+    temperature: float = 1.0
+
+    @classmethod
+    def from_cfg(cls, cfg: Mapping[str, Any]) -> "Settings":
+        """Read and check the settings among the values of a component's `cfg`.
+
+        cfg (Mapping[str, Any]): The values; others are passed over, and missing ones
+            have their defaults.
+        RETURNS (Settings): The settings.
+        RAISES (ValueError): For a value that is not allowed.
+        """
+        known = {f.name: cfg[f.name] for f in fields(cls) if f.name in cfg}
+        settings = cls(**known)
+        settings.validate()
+        return settings
+
+    def validate(self) -> None:
+        """Check every value.
+
+        RAISES (ValueError): For a value that is not allowed; says which are.
+        """
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"unknown {name} {getattr(self, name)!r}: choose one of "
+                    f"{', '.join(map(repr, choices))}."
+                )
+        values = {name: getattr(self, name) for name in _RULES}
+        check_numbers(values, _RULES)
+        for name in ("spans_key", "incorrect_spans_key"):
+            key = getattr(self, name)
+            if key is not None and (not isinstance(key, str) or not key):
+                raise ValueError(f"{name} must be a name or null, not {key!r}.")
+        if not isinstance(self.label_weights, Mapping):
+            raise ValueError(
+                f"label_weights must map labels to weights, not {self.label_weights!r}."
+            )
+        for label, weight in self.label_weights.items():
+            if not isinstance(label, str):
+                raise ValueError(
+                    f"label_weights: labels must be strings, not {label!r}."
+                )
+            if not _WEIGHT.allows(weight):
+                raise ValueError(
+                    f"label_weights: the weight of {label!r} must be "
+                    f"{_WEIGHT.describe()}, not {weight!r}."
+                )
+
+    def to_cfg(self) -> Dict[str, Any]:
+        """RETURNS (Dict[str, Any]): The settings as plain values."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {**values, "label_weights": dict(self.label_weights)}
+
+
+_WEIGHT = Number(low=0.0, above_low=True)
+_RULES = {
+    "threshold": replace(SHARE, or_null=True),
+    "entity_ratio": SHARE,
+    "entity_ratio_margin": SHARE,
+    "entity_ratio_weight": Number(low=0.0, high=1e6),
+    "temperature": Number(low=1e-3, high=1e3),
+}

@@ -1,0 +1,63 @@
+"""That a run with `NUMBA_BOUNDSCHECK=1` finds what reads or writes beyond an array."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import sys
+import numpy as np
+from tests.crf.bounds import numba_backend, watched
+from spacy_crf_tagger.crf.backends.numba.compiled import borrowing_kernel
+from spacy_crf_tagger.crf.backends.numba.lane_memory import load, pointer, read, store
+from spacy_crf_tagger.crf.backends.numba.lanes import fill
+
+def load_lanes(numbers, place):
+    store(pointer(numbers), 0, load(pointer(numbers), place))
+
+def store_lanes(numbers, place):
+    store(pointer(numbers), place, fill(1.0))
+
+def read_one(numbers, place):
+    pointer(numbers)[0] = read(pointer(numbers), place)
+
+def write_one(numbers, place):
+    pointer(numbers)[place] = 1.0
+
+def index(numbers, place):
+    numbers[place] = 1.0
+
+assert hasattr(numba_backend.numba_marginals, "module")  # it is watched
+kernel = watched(borrowing_kernel(globals()[sys.argv[1]]))
+kernel(np.zeros(16), int(sys.argv[2]))
+"""
+
+
+def run(function: str, place: int) -> int:
+    process = subprocess.run(
+        [sys.executable, "-c", CODE, function, str(place)],
+        # What is in a string is not cached.
+        env={**os.environ, "NUMBA_BOUNDSCHECK": "1"},
+        capture_output=True,
+    )
+    return process.returncode
+
+
+@pytest.mark.parametrize(
+    ("function", "good", "bad"),
+    [
+        ("load_lanes", 8, [9, -1]),
+        ("store_lanes", 8, [9, -1]),
+        ("read_one", 15, [16, -1]),
+        ("write_one", 15, [16, -1]),
+        ("index", 15, [16, -17]),
+    ],
+)
+def test_what_is_beyond_an_array_is_found_out(
+    function: str, good: int, bad: "list[int]"
+) -> None:
+    assert run(function, good) == 0
+    for place in bad:
+        assert run(function, place) != 0, place

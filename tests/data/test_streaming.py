@@ -1,0 +1,219 @@
+"""Files of any size: with little memory, and whole or not at all."""
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+import zlib
+
+import pytest
+from spacy.tokens import Doc, DocBin, Span
+
+from spacy_crf_tagger.cli.convert import _write
+from spacy_crf_tagger.data import docbin
+from spacy_crf_tagger.data.docbin import SpooledDocs, TooManyTokensError
+from spacy_crf_tagger.data.read_conll import read_conll
+from spacy_crf_tagger.data.read_jsonl import read_jsonl
+from spacy_crf_tagger.data.reading import Log
+from spacy_crf_tagger.data.source import open_source
+
+CONVERT = [sys.executable, "-m", "spacy", "crf", "convert"]
+
+
+def lines_of(kind, n_docs):
+    words = [f"word{i}" for i in range(1000)]
+    random.seed(0)
+    for _ in range(n_docs):
+        some = random.choices(words, k=20)
+        if kind == "conll":
+            yield from (f"{word}\tB-PER" for word in some)
+            yield ""
+        else:
+            spans = [{"start": 0, "end": len(some[0]), "label": "PER"}]
+            yield json.dumps({"text": " ".join(some), "spans": spans})
+
+
+def write_lines(path, kind, n_docs):
+    path.write_text("\n".join(lines_of(kind, n_docs)))
+    return path
+
+
+def docs_of(source, nlp):
+    if source.path.suffix == ".jsonl":
+        return read_jsonl(source.lines, nlp, Log())
+    return read_conll(source.lines, nlp.vocab, Log())
+
+
+def peak_memory(path, output, nlp):
+    tracemalloc.start()
+    try:
+        with open_source(path) as source:
+            _write(docs_of(source, nlp), output)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", ["conll", "jsonl"])
+def test_memory_does_not_grow_with_the_file(tmp_path, nlp, kind):
+    small = write_lines(tmp_path / f"small.{kind}", kind, 500)
+    large = write_lines(tmp_path / f"large.{kind}", kind, 4000)
+    output = tmp_path / "out.spacy"
+    # The first time, words are new to the vocabulary and the tokenizer.
+    _, before, after = (
+        peak_memory(path, output, nlp) for path in (small, small, large)
+    )
+    assert len(DocBin().from_disk(output)) == 4000
+    # Kept whole, 3,500 documents are many times as much.
+    assert after - before < 250_000
+
+
+def same_bytes(docs, folder):
+    with SpooledDocs(folder) as spooled:
+        for doc in docs:
+            spooled.add(doc)
+        spooled.write(folder / "x.spacy")
+    message = zlib.decompress((folder / "x.spacy").read_bytes())
+    return message == zlib.decompress(DocBin(docs=docs).to_bytes())
+
+
+def test_the_bytes_are_those_of_a_docbin(tmp_path, nlp):
+    docs = [nlp(f"I can't see\n  {'it ' * (i % 7)}{i}") for i in range(70)]
+    for doc in docs[::3]:
+        doc.set_ents([Span(doc, 0, 1, "X")], missing=[doc[2:3]], default="outside")
+    docs += [Doc(nlp.vocab, words=["a", "b"], sent_starts=[True, False])]
+    for some in (docs, docs[:1], docs[-1:], docs[:16], [], docs * 1000):
+        assert same_bytes(some, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["wnut17/wnut17train.conll", "wnut17/emerging.test.annotated"]
+)
+def test_corpora_are_written_as_by_a_docbin(shared_data, tmp_path, nlp, name):
+    with open_source(shared_data / name) as source:
+        assert same_bytes(list(docs_of(source, nlp)), tmp_path)
+
+
+def test_the_demo_corpus_is_written_as_by_a_docbin(pytestconfig, tmp_path, nlp):
+    path = pytestconfig.rootpath / "assets" / "astronomy" / "train.jsonl"
+    with open_source(path) as source:
+        docs = list(docs_of(source, nlp))
+    assert len(docs) == 75
+    assert same_bytes(docs, tmp_path)
+
+
+def test_more_tokens_than_fit_with_all_attributes(tmp_path, nlp, monkeypatch):
+    docs = [nlp("I can't see")] * 3
+    monkeypatch.setattr(docbin, "_MOST_BYTES", 1000)
+    _write(docs, tmp_path / "x.spacy")
+    written = DocBin().from_disk(tmp_path / "x.spacy")
+    assert len(written.attrs) < len(DocBin().attrs)
+    for doc, original in zip(written.get_docs(nlp.vocab), docs, strict=True):
+        assert doc.to_json() == original.to_json()
+        assert [t.norm_ for t in doc] == [t.norm_ for t in original]
+
+
+def test_more_tokens_than_a_file_can_hold(tmp_path, nlp, monkeypatch):
+    path = write_lines(tmp_path / "a.conll", "conll", 3)
+    monkeypatch.setattr(docbin, "_MOST_TOKENS", 59)
+    with open_source(path) as source, pytest.raises(TooManyTokensError, match="Split"):
+        next(docs_of(source, nlp))
+    with SpooledDocs() as spooled:
+        spooled.add(nlp("I can't see " * 14))
+        with pytest.raises(TooManyTokensError):
+            spooled.add(nlp("I can't see"))
+
+
+def test_a_pipe_is_read(tmp_path):
+    # It cannot be read twice.
+    output = tmp_path / "out.spacy"
+    outcome = subprocess.run(
+        [*CONVERT, "/dev/stdin", output, "--strict"],
+        input=b"Anna\tB-PER\nleft\tO\n",
+        capture_output=True,
+    )
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert len(DocBin().from_disk(output)) == 1
+
+
+@pytest.fixture
+def old(tmp_path, nlp):
+    path = tmp_path / "out.spacy"
+    DocBin(docs=[nlp("old")]).to_disk(path)
+    return path
+
+
+def is_old(path):
+    return len(DocBin().from_disk(path)) == 1
+
+
+def test_a_full_disk_leaves_the_old_file(old, nlp, capsys):
+    docs = [nlp(f"Anna {i} left") for i in range(200)]
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        with pytest.raises(SystemExit):
+            _write(docs, old)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert "Can't write the output file" in capsys.readouterr().out
+    assert is_old(old)
+    assert os.listdir(old.parent) == [old.name]
+
+
+def test_an_error_while_reading_leaves_the_old_file(crf, old, tmp_path):
+    path = tmp_path / "a.conll"
+    path.write_bytes(b"Anna\tB-PER\n\n" * 9000 + b"\xff\tO\n")
+    assert crf("convert", path, old).exit_code == 1
+    assert is_old(old)
+    assert sorted(os.listdir(tmp_path)) == ["a.conll", "out.spacy"]
+
+
+N_DOCS = 5000
+
+
+def start(nlp, path):
+    """Write in a process of its own what takes a while."""
+    process = os.fork()
+    if process == 0:
+        try:
+            _write((nlp.make_doc(f"word{i} and others") for i in range(N_DOCS)), path)
+        finally:
+            os._exit(0)
+    return process
+
+
+@pytest.fixture
+def duration(nlp, tmp_path_factory):
+    began = time.monotonic()
+    os.waitpid(start(nlp, tmp_path_factory.mktemp("whole") / "out.spacy"), 0)
+    return time.monotonic() - began
+
+
+def test_ctrl_c_leaves_the_old_file(old, nlp, duration):
+    process = start(nlp, old)
+    time.sleep(duration / 2)
+    os.kill(process, signal.SIGINT)
+    os.waitpid(process, 0)
+    assert is_old(old)
+    assert os.listdir(old.parent) == [old.name]
+
+
+def test_a_killed_process_leaves_the_old_file_or_the_new_one(old, nlp, duration):
+    moments = random.Random(0)
+    for _ in range(int(os.environ.get("N_KILLS", "6"))):
+        process = start(nlp, old)
+        time.sleep(moments.uniform(0, 1.2 * duration))
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        assert len(DocBin().from_disk(old)) in (1, N_DOCS)
+    # Nothing but what has the name of something temporary.
+    others = [name for name in os.listdir(old.parent) if name != old.name]
+    assert all(name.startswith(".") and ".tmp" in name for name in others)

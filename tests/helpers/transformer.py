@@ -1,0 +1,133 @@
+"""Pipelines on a transformer, and an encoder that is made in no time."""
+
+import string
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Dict
+
+import numpy as np
+import pytest
+import torch
+from spacy.language import Language
+from spacy.util import fix_random_seed, load_model_from_config
+
+from tests.helpers.component import TRAIN_DATA, small_model
+from tests.helpers.paths import CONFIGS
+
+needs_transformers = pytest.mark.skipif(
+    find_spec("spacy_transformers") is None, reason="spacy-transformers is missing"
+)
+CONFIG = CONFIGS / "crf_ner_trf.cfg"
+DATA = [
+    *TRAIN_DATA,
+    ("Grace left Paris", {"entities": [(0, 5, "PERSON"), (11, 16, "PLACE")]}),
+    ("Nobody met her there.", {"entities": []}),
+    ("Ada saw New York", {"entities": [(0, 3, "PERSON"), (8, 16, "PLACE")]}),
+    ("", {"entities": []}),
+]
+LISTENER = {
+    "@architectures": "spacy-transformers.TransformerListener.v1",
+    "grad_factor": 1.0,
+    "pooling": {"@layers": "reduce_mean.v1"},
+}
+
+
+def save_tiny_encoder(folder: Path, dropout: float = 0.0) -> Path:
+    """A BERT of two small layers with random weights, whose word pieces are letters.
+    RETURNS its folder, which a config may name.
+    """
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder.mkdir()
+    pieces = [*string.ascii_lowercase, *string.digits, *string.punctuation]
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary = [*special, *pieces, *(f"##{piece}" for piece in pieces)]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary))
+    tokenizer = BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=256)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=256,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+        # As random weights go, so large that neighbours are told apart.
+        initializer_range=0.2,
+    )
+    tokenizer.save_pretrained(folder)
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+def make_transformer_nlp(
+    encoder: Path, *pipes: str, grad_factor: float = 1.0, **model_settings: Any
+) -> Language:
+    """A pipeline of a transformer that all the other components listen to."""
+    fix_random_seed(0)
+    listener = {**LISTENER, "grad_factor": grad_factor}
+    components: Dict[str, Any] = {
+        "transformer": {
+            "factory": "transformer",
+            "model": {
+                "@architectures": "spacy-transformers.TransformerModel.v3",
+                "name": str(encoder),
+                "tokenizer_config": {"use_fast": True},
+                "get_spans": {
+                    "@span_getters": "spacy-transformers.strided_spans.v1",
+                    "window": 32,
+                    "stride": 24,
+                },
+            },
+        },
+        "tagger": {
+            "factory": "tagger",
+            "model": {"@architectures": "spacy.Tagger.v2", "tok2vec": LISTENER},
+        },
+        "ner": {
+            "factory": "ner",
+            "model": {
+                "@architectures": "spacy.TransitionBasedParser.v2",
+                "state_type": "ner",
+                "extra_state_tokens": False,
+                "hidden_width": 16,
+                "maxout_pieces": 2,
+                "use_upper": False,
+                "tok2vec": LISTENER,
+            },
+        },
+        "crf_ner": {
+            "factory": "crf_ner",
+            "model": small_model(tok2vec=listener, **model_settings),
+        },
+    }
+    names = ["transformer", *pipes]
+    config = {
+        "nlp": {"lang": "en", "pipeline": names},
+        "components": {name: components[name] for name in names},
+    }
+    return load_model_from_config(config, auto_fill=True)
+
+
+def encoder_parameters(nlp: Language) -> Dict[str, torch.nn.Parameter]:
+    [shim] = [s for n in nlp.get_pipe("transformer").model.walk() for s in n.shims]
+    return dict(shim._model.named_parameters())
+
+
+def weights_of_encoder(nlp: Language) -> Dict[str, np.ndarray]:
+    """Copies."""
+    return {
+        name: values.detach().cpu().numpy().copy()
+        for name, values in encoder_parameters(nlp).items()
+    }
+
+
+def gradients_of_encoder(nlp: Language) -> Dict[str, np.ndarray]:
+    """Copies of those that there are."""
+    return {
+        name: values.grad.cpu().numpy().copy()
+        for name, values in encoder_parameters(nlp).items()
+        if values.grad is not None
+    }

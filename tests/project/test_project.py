@@ -1,0 +1,184 @@
+"""project.yml: its documentation, its assets, and its workflows from end to end."""
+
+import hashlib
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import spacy
+import srsly
+
+import spacy_crf_tagger
+from tests.helpers.encoder import needs_minilm
+from tests.helpers.paths import ROOT
+
+PROJECT = srsly.read_yaml(ROOT / "project.yml")
+COMMANDS = {command["name"]: command for command in PROJECT["commands"]}
+# What the plugin's own wheel is made of, beside its folder and README.md.
+SOURCES = ("pyproject.toml", "LICENSE")
+
+
+def run(folder, *args):
+    result = subprocess.run(
+        [sys.executable, "-m", "spacy", "project", *map(str, args)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return result.stdout
+
+
+def words_after(option, script):
+    """RETURNS what is given for an option that may be given several times."""
+    words = [word for line in script for word in shlex.split(line)]
+    return [value for word, value in pairwise(words) if word == option]
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of the project without what it has made."""
+    for name in ("project.yml", "README.md", "constraints.txt", *SOURCES):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("configs", "spacy_crf_tagger"):
+        shutil.copytree(
+            ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    shutil.copytree(ROOT / "assets" / "astronomy", tmp_path / "assets" / "astronomy")
+    return tmp_path
+
+
+@pytest.fixture
+def wnut17(project, shared_data):
+    """The same, with the assets of WNUT 2017 already in their place."""
+    folder = project / "assets" / "wnut17"
+    folder.mkdir()
+    for asset in PROJECT["assets"]:
+        shutil.copy(shared_data / "wnut17" / Path(asset["dest"]).name, folder)
+    return project
+
+
+def with_steps(project, **variables):
+    """Rewrite the variables of a copy: `spacy project` takes no overrides."""
+    path = project / "project.yml"
+    text = path.read_text("utf8")
+    for name, value in variables.items():
+        text, count = re.subn(rf"(?m)^  {name}: .*$", f"  {name}: {value}", text)
+        assert count == 1
+    path.write_text(text, "utf8")
+
+
+def test_readme_documents_the_project(project):
+    before = (project / "README.md").read_text("utf8")
+    run(project, "document", "--output", "README.md")
+    assert (project / "README.md").read_text("utf8") == before
+
+
+def test_commands_need_no_shell():
+    for command in COMMANDS.values():
+        for line in command["script"]:
+            words = shlex.split(line)
+            assert words[:2] == ["python", "-m"], line
+            assert not {"&&", "||", "|", ">", "<", ";"} & set(words), line
+
+
+def test_wheel_of_the_plugin_has_its_version():
+    assert PROJECT["vars"]["plugin_version"] == spacy_crf_tagger.__version__
+
+
+def test_workflow_ends_with_what_to_do_next():
+    last = COMMANDS[PROJECT["workflows"]["all"][-1]]
+    hints = words_after("--hint", last["script"])
+    readme = (ROOT / "README.md").read_text("utf8")
+    shown = [hint for hint in hints if "python -m" in hint]
+    assert shown
+    # The command of the README, which says what the files in it are.
+    assert [hint for hint in shown if f"{hint}\n" not in readme] == []
+    files = re.findall(r"[\w/]+\.(?:md|cfg)", " ".join(hints))
+    assert {"README.md", "docs/packages.md"} <= set(files)
+    assert [name for name in files if not (ROOT / name).exists()] == []
+    assert "\n## Use it\n" in readme
+
+
+def test_every_dependency_comes_from_somewhere():
+    made = {
+        output
+        for command in COMMANDS.values()
+        for key in ("outputs", "outputs_no_cache")
+        for output in command.get(key, [])
+    }
+    fetched = {asset["dest"] for asset in PROJECT["assets"]}
+    missing = [
+        dependency
+        for command in COMMANDS.values()
+        for dependency in command["deps"]
+        if dependency not in made | fetched and not (ROOT / dependency).exists()
+    ]
+    assert missing == []
+    assert all(
+        command.get("outputs") or command.get("outputs_no_cache")
+        for command in COMMANDS.values()
+    )
+
+
+def test_checksums_of_assets(shared_data):
+    for asset in PROJECT["assets"]:
+        data = (shared_data / "wnut17" / Path(asset["dest"]).name).read_bytes()
+        assert hashlib.md5(data).hexdigest() == asset["checksum"]
+        assert asset["checksum"] in COMMANDS["convert-wnut17"]["script"].__str__()
+
+
+def test_assets_in_place_are_not_fetched(wnut17):
+    # There is no network here that could be asked.
+    assert run(wnut17, "assets").count("Skipping download with matching checksum") == 3
+
+
+@pytest.mark.slow
+def test_workflow_wnut17(wnut17):
+    with_steps(wnut17, wnut17_steps=800)
+    run(wnut17, "run", "wnut17")
+    scores = json.loads((wnut17 / "metrics" / "wnut17" / "crf_ner.json").read_text())
+    assert scores["ents_f"] > 0.08
+    again = run(wnut17, "run", "wnut17")
+    assert again.count("nothing changed") == len(PROJECT["workflows"]["wnut17"])
+
+
+@pytest.mark.slow
+def test_workflow_compare(project):
+    run(project, "run", "compare")
+    table = (project / "metrics" / "astronomy" / "compare.md").read_text("utf8")
+    row = re.search(r"^\| F \|([^|]+)\|([^|]+)\|$", table, re.MULTILINE)
+    ours, theirs = (float(cell.strip(" *")) for cell in row.groups())
+    assert ours >= 65.0
+    assert ours > theirs
+    # What did not change is not done again; what depends on a change is.
+    again = run(project, "run", "compare")
+    assert again.count("nothing changed") == len(PROJECT["workflows"]["compare"])
+    config = project / "configs" / "ner.cfg"
+    config.write_text(config.read_text("utf8") + "\n# changed\n", "utf8")
+    after = run(project, "run", "compare")
+    assert "Skipping 'train': nothing changed" in after
+    assert "Skipping 'train-ner'" not in after
+
+
+@needs_minilm
+@pytest.mark.slow
+def test_workflow_vectors(project):
+    run(project, "run", "encoder")
+    run(project, "run", "vectors")
+    name = "crf_ner_vectors"
+    scores = json.loads((project / f"metrics/astronomy/{name}.json").read_text())
+    assert scores["ents_f"] > 0.65
+    [installed] = project.glob("installed/astronomy_vectors/*/*/config.cfg")
+    vocab = spacy.load(installed.parent).vocab
+    assert vocab.vectors.shape[1] == 200
+    assert vocab["Moon"].has_vector
+    again = run(project, "run", "vectors")
+    assert again.count("nothing changed") == len(PROJECT["workflows"]["vectors"])
