@@ -58,7 +58,7 @@ COMPILING_SCRIPT = """
 import json, spacy
 from time import process_time
 from spacy.training import Example
-from spacy_crf_tagger.models.shim import TaggerShim
+from spacy_crf_tagger.models.shim import ScoreShim
 
 nlp = spacy.blank("en")
 pipe = nlp.add_pipe("crf_ner")
@@ -68,7 +68,7 @@ example = Example.from_dict(nlp.make_doc(text), {"entities": [(0, 12, "PERSON")]
 nlp.initialize(lambda: [example])
 # An entity, so that probabilities are computed as well.
 shims = [shim for node in pipe.model.walk() for shim in node.shims]
-[network] = [shim.network for shim in shims if isinstance(shim, TaggerShim)]
+[network] = [shim.network for shim in shims if isinstance(shim, ScoreShim)]
 network.emission.bias.data[4] = 1.0
 began = process_time()
 assert nlp(text).ents

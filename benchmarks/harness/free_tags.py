@@ -21,7 +21,7 @@ from spacy_crf_tagger.crf.scheme import Constraints, TaggedSpans
 from spacy_crf_tagger.crf.spans import SpanPosterior
 from spacy_crf_tagger.pipeline.ner.component import CRFEntityRecognizer
 from spacy_crf_tagger.pipeline.ner.decoding import Prediction, spans_by_document
-from spacy_crf_tagger.pipeline.ner.factory import make_crf_ner
+from spacy_crf_tagger.pipeline.ner.component import make_crf_ner
 
 FACTORY = "crf_ner_free_tags"
 

@@ -15,7 +15,7 @@ from ..crf.options import RATE, SIZE, Number, check_numbers, naming_option_of
 from .isolation import making_tensors
 from .network import NetworkConfig
 from .network.score_network import Scores
-from .shim import TaggerShim
+from .shim import ScoreShim
 
 CRFModel = Model[List[Doc], Potentials]
 OUTPUTS = ("crf", "softmax")
@@ -40,6 +40,7 @@ def build_bilstm_attention_crf(
     crf_learn_rate_scale: float = 1.0,
     window: int = 512,
     overlap: int = 64,
+    first_tag_bias: float = 0.1,
     nO: Optional[int] = None,
 ) -> CRFModel:
     """Build a model that scores entity tags: token vectors, a BiLSTM, self-attention
@@ -70,6 +71,9 @@ def build_bilstm_attention_crf(
     window (int): Documents of more tokens are encoded in overlapping windows of this
         many; they are decoded whole.
     overlap (int): Tokens at each end of a window that serve as context only.
+    first_tag_bias (float): Score of the first tag before training, when that of all
+        others is 0: a head start for `O`, so that an untrained model predicts no
+        entity. 0 for tags that are all alike, such as parts of speech.
     nO (Optional[int]): Number of tags; set by the component if None.
     RETURNS (Model[List[Doc], Potentials]): The model.
     RAISES (ValueError): If settings are of another type or out of range, or do not fit
@@ -88,17 +92,18 @@ def build_bilstm_attention_crf(
         "transitions": output == "crf",
         "window": window,
         "overlap": overlap,
+        "first_tag_bias": first_tag_bias,
     }
     with naming_option_of("BiLSTMAttentionCRF"):
         if output not in OUTPUTS:
             raise ValueError(f"output must be one of {OUTPUTS}, not {output!r}.")
         check_numbers({**scales, "dropout": dropout, "nO": nO}, _RULES)
         _check_settings(settings)
-    tagger: Model[List[Floats2d], Potentials] = Model(
-        "crf_tagger",
-        _forward_tagger,
-        init=_init_tagger,
-        shims=[TaggerShim(**scales)],
+    scorer: Model[List[Floats2d], Potentials] = Model(
+        "crf_scores",
+        _forward_scores,
+        init=_init_scores,
+        shims=[ScoreShim(**scales)],
         dims={"nI": None, "nO": nO},
         attrs={
             "settings": settings,
@@ -110,11 +115,11 @@ def build_bilstm_attention_crf(
         },
     )
     return Model(
-        f"{tok2vec.name}>>{tagger.name}",
+        f"{tok2vec.name}>>{scorer.name}",
         _forward,
         init=_init,
-        layers=[cast(Model[Any, Any], tok2vec), cast(Model[Any, Any], tagger)],
-        refs={"tok2vec": tok2vec, "tagger": tagger},
+        layers=[cast(Model[Any, Any], tok2vec), cast(Model[Any, Any], scorer)],
+        refs={"tok2vec": tok2vec, "scores": scorer},
         dims={"nO": nO},
         attrs={"resize_output": resize_output},
     )
@@ -128,11 +133,11 @@ def resize_output(model: CRFModel, n_tags: int) -> CRFModel:
     n_tags (int): The number of tags.
     RETURNS (Model[List[Doc], Potentials]): The same model.
     """
-    tagger = model.layers[-1]
-    shim = _shim(tagger)
+    scorer = model.layers[-1]
+    shim = _shim(scorer)
     if shim.network is not None and shim.network.config.n_tags != n_tags:
         shim.grow(n_tags)
-    for node in (model, tagger):
+    for node in (model, scorer):
         node.set_dim("nO", n_tags, force=True)
     return model
 
@@ -141,12 +146,12 @@ def _forward(
     model: CRFModel, docs: List[Doc], is_train: bool
 ) -> Tuple[Potentials, Callable[[Potentials], Any]]:
     # By position: `Model.copy` keeps layers, but drops references.
-    tok2vec, tagger = model.layers
+    tok2vec, scorer = model.layers
     vectors, backprop_tok2vec = tok2vec(docs, is_train)
-    potentials, backprop_tagger = tagger(vectors, is_train)
+    potentials, backprop_scorer = scorer(vectors, is_train)
 
     def backprop(gradients: Potentials) -> Any:
-        return backprop_tok2vec(backprop_tagger(gradients))
+        return backprop_tok2vec(backprop_scorer(gradients))
 
     return potentials, backprop
 
@@ -154,15 +159,15 @@ def _forward(
 def _init(
     model: CRFModel, X: Optional[List[Doc]] = None, Y: Optional[Any] = None
 ) -> None:
-    tok2vec, tagger = model.layers
+    tok2vec, scorer = model.layers
     tok2vec.initialize(X=X)
     vectors = tok2vec.predict(X) if X else None
-    tagger.initialize(X=vectors)
+    scorer.initialize(X=vectors)
     if model.has_dim("nO") is None:
-        model.set_dim("nO", tagger.get_dim("nO"))
+        model.set_dim("nO", scorer.get_dim("nO"))
 
 
-def _forward_tagger(
+def _forward_scores(
     model: Model[List[Floats2d], Potentials], vectors: List[Floats2d], is_train: bool
 ) -> Tuple[Potentials, Callable[[Potentials], List[Floats2d]]]:
     shim = _shim(model)
@@ -195,7 +200,7 @@ def _forward_tagger(
     return _potentials(scores, lengths), backprop
 
 
-def _init_tagger(
+def _init_scores(
     model: Model[List[Floats2d], Potentials],
     X: Optional[List[Floats2d]] = None,
     Y: Optional[Any] = None,
@@ -226,8 +231,8 @@ def _check_settings(settings: Dict[str, Any]) -> None:
     NetworkConfig(width_in=unknown_width, n_tags=1, **settings)
 
 
-def _shim(tagger: Model[Any, Any]) -> TaggerShim:
-    return cast(TaggerShim, tagger.shims[0])
+def _shim(scorer: Model[Any, Any]) -> ScoreShim:
+    return cast(ScoreShim, scorer.shims[0])
 
 
 def _potentials(scores: Scores, lengths: Lengths) -> Potentials:
@@ -238,7 +243,7 @@ def _potentials(scores: Scores, lengths: Lengths) -> Potentials:
     return Potentials._make([*arrays, lengths])
 
 
-def _to_torch(gradient: Array, shim: TaggerShim) -> Optional[Tensor]:
+def _to_torch(gradient: Array, shim: ScoreShim) -> Optional[Tensor]:
     if gradient is None:
         return None
     if isinstance(gradient, Tensor):

@@ -18,7 +18,7 @@ from thinc.util import torch2xp, xp2torch
 from torch import Tensor, nn
 
 from .isolation import making_tensors, predicting, training
-from .network import NetworkConfig, TaggerNetwork
+from .network import NetworkConfig, ScoreNetwork
 from .network.score_network import Scores, overlay
 
 # A forked worker inherits torch's thread pool without its threads, and the first
@@ -30,8 +30,8 @@ _CRF_PARAMETERS = ("transitions", "start", "end")
 BackpropScores = Callable[[List[Optional[Tensor]]], Optional[Tensor]]
 
 
-class TaggerShim(PyTorchShim):
-    """Holds a `TaggerNetwork`, or none before it is built.
+class ScoreShim(PyTorchShim):
+    """Holds a `ScoreNetwork`, or none before it is built.
 
     The tag dimensions of a network grow at the end, so an optimizer's state for a
     smaller network stays valid: it is padded with zeros when it is next used.
@@ -53,13 +53,18 @@ class TaggerShim(PyTorchShim):
         self.crf_learn_rate_scale = crf_learn_rate_scale
 
     @property
-    def network(self) -> Optional[TaggerNetwork]:
-        """RETURNS (Optional[TaggerNetwork]): The network, if it is built."""
-        return cast(Optional[TaggerNetwork], self._model)
+    def network(self) -> Optional[ScoreNetwork]:
+        """RETURNS (Optional[ScoreNetwork]): The network, if it is built."""
+        return cast(Optional[ScoreNetwork], self._model)
 
     @property
-    def built(self) -> TaggerNetwork:
-        """RETURNS (TaggerNetwork): The network.
+    def is_built(self) -> bool:
+        """RETURNS (bool): Whether there is a network."""
+        return self._model is not None
+
+    @property
+    def built(self) -> ScoreNetwork:
+        """RETURNS (ScoreNetwork): The network.
 
         RAISES (KeyError): If it is not built; Thinc raises this for missing weights.
         """
@@ -89,7 +94,7 @@ class TaggerShim(PyTorchShim):
         config (NetworkConfig): Its shape.
         """
         with making_tensors():
-            self._model = TaggerNetwork(config).to(get_torch_default_device())
+            self._model = ScoreNetwork(config).to(get_torch_default_device())
 
     def grow(self, n_tags: int) -> None:
         """Add tags, which stay dormant until `wake` is called.
@@ -106,7 +111,7 @@ class TaggerShim(PyTorchShim):
     def predict(  # type: ignore[override]
         self, vectors: Tensor, lengths: NDArray[np.int64]
     ) -> Scores:
-        """Score tags without gradients; see `TaggerNetwork.forward`."""
+        """Score tags without gradients; see `ScoreNetwork.forward`."""
         network = self.built
         with predicting():
             return cast(Scores, network(vectors, lengths))
@@ -192,16 +197,16 @@ class TaggerShim(PyTorchShim):
             for name, values in replaced.items():
                 parameters[name].data = values
 
-    def unbuilt(self) -> "TaggerShim":
-        """RETURNS (TaggerShim): A shim with the same settings and no network. Its id is
+    def unbuilt(self) -> "ScoreShim":
+        """RETURNS (ScoreShim): A shim with the same settings and no network. Its id is
         new, so that no optimizer takes its weights for ours.
         """
-        return TaggerShim(self.learn_rate_scale, self.crf_learn_rate_scale)
+        return ScoreShim(self.learn_rate_scale, self.crf_learn_rate_scale)
 
-    def copy(self) -> "TaggerShim":
+    def copy(self) -> "ScoreShim":
         """Copy the shim under a new id, so that both can be trained by one optimizer.
 
-        RETURNS (TaggerShim): The copy.
+        RETURNS (ScoreShim): The copy.
         """
         with making_tensors():
             copied = copy.deepcopy(self)
@@ -222,11 +227,11 @@ class TaggerShim(PyTorchShim):
             }
         return cast(bytes, srsly.msgpack_dumps(message))
 
-    def from_bytes(self, bytes_data: bytes) -> "TaggerShim":
+    def from_bytes(self, bytes_data: bytes) -> "ScoreShim":
         """Rebuild the network as it was, whatever it is now.
 
         bytes_data (bytes): The result of `to_bytes`.
-        RETURNS (TaggerShim): The shim.
+        RETURNS (ScoreShim): The shim.
         RAISES (ValueError): If the data are damaged.
         """
         try:
@@ -235,7 +240,7 @@ class TaggerShim(PyTorchShim):
                 self._model = None
                 return self
             with making_tensors():
-                network = TaggerNetwork(NetworkConfig(**message["config"]))
+                network = ScoreNetwork(NetworkConfig(**message["config"]))
                 weights = {
                     name: torch.from_numpy(np.array(values))
                     for name, values in message["weights"].items()

@@ -1,10 +1,15 @@
-"""What every part of the component needs: labels, settings, the model, saving."""
+"""What every component has: labels, settings, a model that scores tags, training and
+saving. It knows of the tags only that they are a `TagSet`.
+"""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import (
     Any,
     Callable,
+    ContextManager,
     Dict,
     Iterable,
     Iterator,
@@ -15,39 +20,44 @@ from typing import (
     Type,
     TypeVar,
     Union,
-    cast,
 )
 
-import numpy as np
 from spacy.errors import Errors
+from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
-from spacy.util import minibatch
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.util import check_lexeme_norms, minibatch
 from spacy.vocab import Vocab
-from thinc.api import Model
+from thinc.api import Optimizer
 
-from ..crf import Potentials, TagScheme
-from .ner.decoding import group_by_tokens
-from .ner.settings import Settings
+from ..crf import Lattice, Potentials, TagSet
+from .annotation import Annotation
+from .documents import group_by_tokens, naming_document
+from .errors import few, working
+from .losses import rehearsal_loss
+from .model import CRFModel, ScoresLayer, for_crf, learn, require_n_tags, score
+from .settings import CRFSettings
+from .task import TagTask
 
 # Tokens that are predicted at once: bounds memory, whatever `nlp.pipe` passes.
 _MAX_TOKENS = 2**16
 # Tags and analyses that are held at once, of all tokens together.
 _MAX_CELLS = 2**23
-# Labels or tags that a message shows.
-_MOST_NAMES = 20
 
 Self = TypeVar("Self", bound="CRFPipe")
 
 
-class CRFPipe(TrainablePipe):  # type: ignore[misc]
-    """A component with labels whose model scores tags."""
+class CRFPipe(TagTask, TrainablePipe):  # type: ignore[misc]
+    """A component whose model scores the tags of a conditional random field. A subclass
+    fulfils `TagTask`, and writes to documents by spaCy's `set_annotations`.
+    """
 
     def __init__(
         self,
         vocab: Vocab,
-        model: Model[List[Doc], Potentials],
-        name: str = "crf_ner",
+        model: CRFModel,
+        name: str,
         *,
         scorer: Optional[Callable[..., Any]] = None,
         **settings: Any,
@@ -58,30 +68,24 @@ class CRFPipe(TrainablePipe):  # type: ignore[misc]
         model (Model[List[Doc], Potentials]): The model that scores tags.
         name (str): The name of the component, under which losses are reported.
         scorer (Optional[Callable]): The scoring method.
-        **settings (Any): The fields of `Settings`; those that are not given have their
-            defaults. They can be changed in `cfg`, but for the scheme.
+        **settings (Any): The fields of `settings_type`; those that are not given have
+            their defaults. They can be changed in `cfg`, but for those that decide
+            which tags there are.
         RAISES (ValueError): For a setting that is not allowed, or a model that is not
             made for this component.
         """
-        shims = model.layers[-1].shims if model.layers else []
-        if not shims or not hasattr(shims[0], "network"):
-            raise ValueError(
-                f"Component '{name}': its model must be built by "
-                "spacy_crf_tagger.BiLSTMAttentionCRF.v1, which scores tags; got "
-                f"'{model.name}'."
-            )
         self.vocab = vocab
         self.model = model
         self.name = name
         self.scorer = scorer
-        self._rehearsal_model: Optional[Model[List[Doc], Potentials]] = None
+        self._rehearsal_model: Optional[CRFModel] = None
         self.cfg: Dict[str, Any] = {}
         with self._working("", TypeError):
-            checked = Settings(**settings)
+            ScoresLayer(model)
+            checked = self.settings_type(**settings)
             checked.validate()
-        cfg = checked.to_cfg()
-        self.cfg = dict(sorted({"labels": [], **cfg}.items()))
-        self._scheme = TagScheme([], self.settings.scheme)
+        self.cfg = dict(sorted({"labels": [], **checked.to_cfg()}.items()))
+        self._tag_set: Optional[Tuple[Tuple[Any, ...], TagSet]] = None
 
     @property
     def labels(self) -> Tuple[str, ...]:
@@ -94,23 +98,21 @@ class CRFPipe(TrainablePipe):  # type: ignore[misc]
         return list(self.cfg["labels"])
 
     @property
-    def settings(self) -> Settings:
-        """RETURNS (Settings): The settings in `cfg`.
+    def settings(self) -> CRFSettings:
+        """RETURNS (CRFSettings): The settings in `cfg`.
 
         RAISES (ValueError): If one is not allowed.
         """
         with self._working():
-            return Settings.from_cfg(self.cfg)
+            return self.settings_type.from_cfg(self.cfg)
 
     @property
-    def scheme(self) -> TagScheme:
-        """RETURNS (TagScheme): The tags of the labels."""
-        if (self._scheme.labels, self._scheme.name) != (
-            self.labels,
-            self.cfg["scheme"],
-        ):
-            self._scheme = TagScheme(self.labels, self.cfg["scheme"])
-        return self._scheme
+    def tag_set(self) -> TagSet:
+        """RETURNS (TagSet): The tags of the labels."""
+        key = (self.labels, *self._tag_options)
+        if self._tag_set is None or self._tag_set[0] != key:
+            self._tag_set = key, self.make_tags(self.labels)
+        return self._tag_set[1]
 
     def add_label(self, label: str) -> int:
         """Add a label. Its probability is exactly zero, and all others stay what they
@@ -124,13 +126,219 @@ class CRFPipe(TrainablePipe):  # type: ignore[misc]
             raise ValueError(Errors.E187)
         if label in self.labels:
             return 0
-        extended = TagScheme([*self.labels, label], self.settings.scheme)
-        if self._is_initialized:
+        extended = self.make_tags([*self.labels, label])
+        if self.is_built:
             self.set_output(extended.n_tags)
-            self._tags = extended.tags
+            self._scores_layer.tags = extended.tags
         self.cfg["labels"].append(label)
         self.vocab.strings.add(label)
         return 1
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        labels: Optional[Iterable[str]] = None,
+    ) -> None:
+        """Set up labels and fresh weights.
+
+        get_examples (Callable[[], Iterable[Example]]): A representative sample of
+            annotated examples.
+        nlp (Optional[Language]): The pipeline.
+        labels (Optional[Iterable[str]]): The labels, in place of those of the examples.
+        RAISES (ValueError): If there are no labels at all.
+        """
+        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        check_lexeme_norms(self.vocab, self.name)
+        if isinstance(labels, str):
+            raise ValueError(
+                f"Component '{self.name}': labels must be a list, not {labels!r}."
+            )
+        found = self.find_labels(get_examples()) if labels is None else labels
+        new = [label for label in found if label not in self.labels]
+        # Checked as a whole, before anything is changed.
+        tag_set = self.make_tags([*self.labels, *new])
+        self.cfg["labels"].extend(new)
+        for label in new:
+            self.vocab.strings.add(label)
+        self._require_labels()
+        self.check_labels()
+        sample = [example.x for example in islice(get_examples(), 10)]
+        self._scores_layer.set_n_tags(tag_set.n_tags)
+        self.cfg["temperature"] = 1.0  # that of earlier weights means nothing
+        with self._working():
+            self.model.initialize(X=[doc for doc in sample if len(doc)] or sample)
+        self._scores_layer.tags = tag_set.tags
+
+    def scored(
+        self, docs: Union[Doc, Iterable[Doc]], copies: int = 1
+    ) -> Iterator[Tuple[List[Doc], Potentials]]:
+        """Score documents in groups whose tags and analyses fit into memory.
+
+        docs (Union[Doc, Iterable[Doc]]): The documents, or one.
+        copies (int): How many analyses of each document are held at once.
+        YIELDS (Tuple[List[Doc], Potentials]): Groups of documents in their order, with
+            the scores of the model.
+        RAISES (ValueError): If the component is not initialised, and a document has
+            tokens.
+        """
+        docs = [docs] if isinstance(docs, Doc) else list(docs)
+        tag_set = self.tag_set
+        cells_per_token = max(copies, tag_set.n_tags)
+        max_tokens = min(_MAX_TOKENS, _MAX_CELLS // cells_per_token)
+        for group in group_by_tokens(docs, max_tokens):
+            if any(len(doc) for doc in group):
+                self._require_built()
+            yield group, score(self.model, group, tag_set)
+
+    def lattices(
+        self, docs: Union[Doc, Iterable[Doc]], copies: int = 1
+    ) -> Iterator[Tuple[List[Doc], Lattice]]:
+        """Build the lattices of documents, for questions to them.
+
+        docs (Union[Doc, Iterable[Doc]]): The documents, or one.
+        copies (int): How many analyses of each document are held at once.
+        YIELDS (Tuple[List[Doc], Lattice]): Groups of documents in their order, with
+            what `lattice` builds.
+        """
+        for group, potentials in self.scored(docs, copies):
+            yield group, self.lattice(group, potentials)
+
+    def predict(self, docs: Union[Doc, Iterable[Doc]]) -> List[Any]:
+        """Find the best analysis of documents, without changing them.
+
+        docs (Union[Doc, Iterable[Doc]]): The documents, or one.
+        RETURNS (List[Any]): What `set_annotations` writes to each document.
+        RAISES (ValueError): If the component is not initialised or its weights are
+            damaged.
+        """
+        predictions: List[Any] = []
+        with self._working():
+            for group, potentials in self.scored(docs):
+                with naming_document(group, self.advice):
+                    predictions += self.analyse(group, potentials)
+        return predictions
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from annotated documents. Tokens without annotation are latent; labels
+        that were not there are added.
+
+        examples (Iterable[Example]): The examples.
+        drop (float): The dropout rate.
+        sgd (Optional[Optimizer]): The optimizer; None or False to only accumulate
+            gradients.
+        losses (Optional[Dict[str, float]]): Losses to add to, by component name.
+        RETURNS (Dict[str, float]): The losses; ours is the negative log-likelihood of
+            the annotation, in nats, summed over the documents.
+        RAISES (ValueError): If the annotation is malformed or scores are NaN.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, f"{type(self).__name__}.update")
+        if not any(len(example.predicted) for example in examples):
+            return losses
+        self._require_built()
+        with self._working():
+            # Before the forward pass, since new labels make the model grow.
+            annotation = self._annotation(examples)
+            self._scores_layer.scorer.wake()
+            docs = [example.predicted for example in examples]
+            loss = learn(self.model, docs, drop, partial(self._loss, docs, annotation))
+            if sgd:
+                self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: Potentials
+    ) -> Tuple[float, Potentials]:
+        """Compute the loss and its gradients. Labels that were added since the last
+        `update` have probability zero, so their annotation is an error here.
+
+        examples (Iterable[Example]): The examples.
+        scores (Potentials): The scores of the model for their predicted documents.
+        RETURNS (Tuple[float, Potentials]): The negative log-likelihood of the
+            annotation in nats, summed over the documents, and the gradients of its
+            mean over the documents. Zero where all annotation is missing.
+        RAISES (ValueError): If the annotation has labels that the component does not
+            have, is malformed, or scores are NaN.
+        """
+        examples = list(examples)
+        validate_examples(examples, f"{type(self).__name__}.get_loss")
+        with self._working():
+            annotation = self.read_annotation(examples)
+            if annotation.new_labels:
+                raise ValueError(
+                    f"the labels {annotation.new_labels} of the examples are not among "
+                    "its labels. Add them with add_label first."
+                )
+            docs = [example.predicted for example in examples]
+            return self._loss(docs, annotation, for_crf(scores))
+
+    def rehearse(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn to predict what the model predicted when training was resumed, so as
+        not to forget it: minimises the divergence from the earlier distribution over
+        all analyses.
+
+        examples (Iterable[Example]): Examples; their annotation is not used.
+        drop (float): The dropout rate.
+        sgd (Optional[Optimizer]): The optimizer.
+        losses (Optional[Dict[str, float]]): Losses to add to, by component name.
+        RETURNS (Dict[str, float]): The losses; ours is the Kullback-Leibler divergence
+            in nats, summed over the documents.
+        """
+        losses = {} if losses is None else losses
+        examples = list(examples)
+        validate_examples(examples, f"{type(self).__name__}.rehearse")
+        docs = [example.predicted for example in examples]
+        if self._rehearsal_model is None or not any(len(doc) for doc in docs):
+            return losses
+        losses.setdefault(self.name, 0.0)
+        with self._working():
+            taught = for_crf(self._rehearsal_model.predict(docs))
+            loss_of = partial(rehearsal_loss, taught, tag_set=self.tag_set)
+            loss = learn(self.model, docs, drop, loss_of)
+            if sgd:
+                self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Annotate a stream of documents. If a batch fails, its documents are tried one
+        by one, so that the error handler gets those alone that it is about.
+
+        stream (Iterable[Doc]): The documents.
+        batch_size (int): How many to take at a time.
+        YIELDS (Doc): The documents in their order, without those that failed.
+        """
+        handle_error = self.get_error_handler()
+        for docs in minibatch(stream, size=batch_size):
+            try:
+                self.set_annotations(docs, self.predict(docs))
+            except Exception as error:
+                if len(docs) == 1:
+                    handle_error(self.name, self, docs, error)
+                else:
+                    for doc in docs:
+                        yield from self.pipe([doc], batch_size=1)
+            else:
+                yield from docs
 
     def from_bytes(
         self: Self, bytes_data: bytes, *, exclude: Sequence[str] = ()
@@ -160,170 +368,56 @@ class CRFPipe(TrainablePipe):  # type: ignore[misc]
             super().from_disk(path, exclude=exclude)
         return self
 
+    @property
+    def is_built(self) -> bool:
+        """RETURNS (bool): Whether the model has weights."""
+        return self._scores_layer.scorer.is_built
+
+    def __repr__(self) -> str:
+        """RETURNS (str): The class, name, settings that decide on tags, and labels."""
+        shown = [repr(value) for value in (self.name, *self._tag_options)]
+        return f"{type(self).__name__}({', '.join(shown)}, labels={few(self.labels)})"
+
+    @property
+    def _scores_layer(self) -> ScoresLayer:
+        return ScoresLayer(self.model)
+
+    @property
+    def _tag_options(self) -> List[Any]:
+        return [self.cfg.get(name) for name in self.tag_settings]
+
+    def _require_built(self) -> None:
+        if not self.is_built:
+            raise ValueError(Errors.E109.format(name=self.name))
+
+    def _annotation(self, examples: List[Example]) -> Annotation:
+        """Read annotation, and add labels that are new, as `ner` does."""
+        annotation = self.read_annotation(examples)
+        if annotation.new_labels:
+            for label in annotation.new_labels:
+                self.add_label(label)
+            annotation = self.read_annotation(examples)
+        return annotation
+
+    def _loss(
+        self, docs: Sequence[Doc], annotation: Annotation, potentials: Potentials
+    ) -> Tuple[float, Potentials]:
+        require_n_tags(potentials.emissions.shape[1], self.tag_set)
+        with naming_document(docs, self.advice):
+            return self.loss(annotation, potentials)
+
     @contextmanager
     def _loading(self, exclude: Sequence[str]) -> Iterator[None]:
         """Make room for a model of another size, and check what was loaded."""
-        sizes = [
-            (node, name, node.maybe_get_dim(name))
-            for node in (self.model, self._tagger)
-            for name in ("nI", "nO")
-            if name in node.dim_names
-        ]
-        tags = self._tags
-        if "model" not in exclude:
-            for node, name, _ in sizes:
-                node.set_dim(name, cast(int, None), force=True)
-            self._tags = None
+        layer = self._scores_layer
+        room = nullcontext() if "model" in exclude else layer.making_room()
         with self._working("cannot be loaded: ", LookupError, TypeError):
-            yield
-            if all(node.has_dim(name) is None for node, name, _ in sizes):
-                self._tags = tags  # there was no model to load
-            for node, name, size in sizes:
-                if node.has_dim(name) is None:
-                    node.set_dim(name, cast(int, size), force=True)
-            self._check_loaded()
-
-    def _check_loaded(self) -> None:
-        """Check that labels and weights go together."""
-        labels = self.cfg["labels"]
-        if not isinstance(labels, list):
-            raise ValueError(f"its labels must be a list, not {labels!r}.")
-        scheme = TagScheme(labels, Settings.from_cfg(self.cfg).scheme)
-        if not self._is_initialized:
-            return
-        if self._tags is None:  # saved before version 0.2
-            n_tags = self._tagger.maybe_get_dim("nO")
-            if n_tags != scheme.n_tags:
-                raise ValueError(
-                    f"the model has {n_tags} tags, but the labels {labels} take "
-                    f"{scheme.n_tags}. Load labels and model from the same pipeline."
-                )
-            self._tags = scheme.tags
-        elif self._tags != scheme.tags:
-            raise ValueError(
-                f"the model has been trained for the tags {_shorten(self._tags)}, but "
-                f"the labels and the scheme in cfg stand for {_shorten(scheme.tags)}. "
-                "Load labels and model from the same pipeline, and do not edit them."
-            )
-
-    @property
-    def _tags(self) -> Optional[List[str]]:
-        """RETURNS (Optional[List[str]]): What the weights score, in their order. It is
-        saved with them; None if there are none, or if they are of an old version.
-        """
-        tags: Optional[List[str]] = self._tagger.attrs.get("tags")
-        return tags
-
-    @_tags.setter
-    def _tags(self, tags: Optional[List[str]]) -> None:
-        self._tagger.attrs["tags"] = tags
-
-    @contextmanager
-    def _working(self, doing: str = "", *more: Type[Exception]) -> Iterator[None]:
-        """Say which component of the pipeline an error comes from, and compute whatever
-        NumPy has been told to raise: rounding to zero, for one, is no error here.
-        """
-        try:
-            with np.errstate(all="ignore"):
+            with room:
                 yield
-        except Exception as error:
-            prefix = f"Component '{self.name}': "
-            named = str(error).startswith(prefix)  # by a property that was used here
-            if named or not isinstance(error, (ValueError, *more)):
-                raise
-            raise ValueError(f"{prefix}{doing}{error}") from error
+            labels = self.cfg["labels"]
+            if not isinstance(labels, list):
+                raise ValueError(f"its labels must be a list, not {labels!r}.")
+            layer.check_loaded(self.make_tags(labels))
 
-    def scored(
-        self, docs: Union[Doc, Iterable[Doc]], copies: int = 1
-    ) -> Iterator[Tuple[List[Doc], Optional[Potentials]]]:
-        """Score documents in groups whose tags and analyses fit into memory.
-
-        docs (Union[Doc, Iterable[Doc]]): The documents, or one.
-        copies (int): How many analyses of each document are held at once.
-        YIELDS (Tuple[List[Doc], Optional[Potentials]]): Groups of documents in their
-        order, with the scores of the model, or None for a group without tokens.
-        RAISES (ValueError): If the component is not initialised.
-        """
-        docs = [docs] if isinstance(docs, Doc) else list(docs)
-        cells_per_token = max(copies, self.scheme.n_tags)
-        max_tokens = min(_MAX_TOKENS, _MAX_CELLS // cells_per_token)
-        for group in group_by_tokens(docs, max_tokens):
-            if not any(len(doc) for doc in group):
-                yield group, None
-            elif not self._is_initialized:
-                raise ValueError(Errors.E109.format(name=self.name))
-            else:
-                with self._running_model():
-                    potentials = self.model.predict(group)
-                yield group, potentials
-
-    @contextmanager
-    def _running_model(self) -> Iterator[None]:
-        """Say so if a tok2vec of spaCy's fails for want of its vectors."""
-        try:
-            yield
-        except (IndexError, RuntimeError) as error:
-            width = self.vocab.vectors.shape[1]
-            for node in self.model.walk():
-                trained = node.maybe_get_dim("nM") if "nM" in node.dim_names else None
-                if node.name == "static_vectors" and trained not in (None, width):
-                    raise ValueError(
-                        f"its model has been trained with vectors that are {trained} "
-                        f"wide, but those of the vocab are {width} wide. Load the "
-                        "pipeline with the vectors that it was saved with."
-                    ) from error
-            raise
-
-    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """Annotate a stream of documents. If a batch fails, its documents are tried one
-        by one, so that the error handler gets those alone that it is about.
-
-        stream (Iterable[Doc]): The documents.
-        batch_size (int): How many to take at a time.
-        YIELDS (Doc): The documents in their order, without those that failed.
-        """
-        handle_error = self.get_error_handler()
-        for docs in minibatch(stream, size=batch_size):
-            try:
-                self.set_annotations(docs, self.predict(docs))
-            except Exception as error:
-                if len(docs) == 1:
-                    handle_error(self.name, self, docs, error)
-                else:
-                    yield from self._annotate_one_by_one(docs)
-            else:
-                yield from docs
-
-    def _annotate_one_by_one(self, docs: List[Doc]) -> Iterator[Doc]:
-        handle_error = self.get_error_handler()
-        for doc in docs:
-            try:
-                self.set_annotations([doc], self.predict([doc]))
-            except Exception as error:
-                handle_error(self.name, self, [doc], error)
-            else:
-                yield doc
-
-    def __repr__(self) -> str:
-        """RETURNS (str): The class, name, scheme and labels."""
-        labels, scheme = _shorten(self.labels), self.cfg.get("scheme")
-        return f"{type(self).__name__}({self.name!r}, {scheme!r}, labels={labels})"
-
-    @property
-    def _is_initialized(self) -> bool:
-        return self._shim.network is not None
-
-    @property
-    def _shim(self) -> Any:
-        return self._tagger.shims[0]
-
-    @property
-    def _tagger(self) -> Model[Any, Any]:
-        return self.model.layers[-1]
-
-
-def _shorten(names: Sequence[str]) -> str:
-    """RETURNS (str): The first names of a list; there may be thousands."""
-    shown = ", ".join(map(repr, names[:_MOST_NAMES]))
-    n_more = len(names) - _MOST_NAMES
-    return f"[{shown}, and {n_more} more]" if n_more > 0 else f"[{shown}]"
+    def _working(self, doing: str = "", *more: Type[Exception]) -> ContextManager[None]:
+        return working(self.name, doing, *more)

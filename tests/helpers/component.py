@@ -150,7 +150,7 @@ def marginals_of(ner: CRFEntityRecognizer, docs: Sequence[Doc]) -> Marginals:
 
 def parameters(ner: CRFEntityRecognizer) -> Dict[str, np.ndarray]:
     """Copies of the torch parameters."""
-    network = ner.model.get_ref("tagger").shims[0].built
+    network = ner.model.get_ref("scores").shims[0].built
     return {
         name: values.detach().cpu().numpy().copy()
         for name, values in network.named_parameters()
@@ -158,14 +158,14 @@ def parameters(ner: CRFEntityRecognizer) -> Dict[str, np.ndarray]:
 
 
 def set_parameter(ner: CRFEntityRecognizer, name: str, values: Any) -> None:
-    network = ner.model.get_ref("tagger").shims[0].built
+    network = ner.model.get_ref("scores").shims[0].built
     dict(network.named_parameters())[name].data[...] = values
 
 
 def randomize(ner: CRFEntityRecognizer, seed: int, scale: float) -> None:
     """Give every torch parameter random values, so that all tags get predicted."""
     rng = np.random.default_rng(seed)
-    network = ner.model.get_ref("tagger").shims[0].built
+    network = ner.model.get_ref("scores").shims[0].built
     for values in network.parameters():
         noise = rng.normal(scale=scale, size=tuple(values.shape))
         values.data[...] = values.data.new_tensor(noise)

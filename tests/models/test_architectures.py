@@ -125,7 +125,7 @@ def half_vectors(width=16):
 @pytest.fixture
 def tagger():
     """The part of the model above the token vectors, with weights that matter."""
-    tagger = build(nO=5).initialize(X=make_docs()).get_ref("tagger")
+    tagger = build(nO=5).initialize(X=make_docs()).get_ref("scores")
     generator = torch.Generator().manual_seed(0)
     for values in tagger.shims[0].built.parameters():
         torch.nn.init.normal_(values, std=0.3, generator=generator)
@@ -202,7 +202,7 @@ def all_parameters(model):
         for node in model.walk()
         for name in node.param_names
     ]
-    network = model.get_ref("tagger").shims[0].built
+    network = model.get_ref("scores").shims[0].built
     found += [values.detach().numpy().ravel() for values in network.parameters()]
     return np.concatenate(found)
 
@@ -268,7 +268,7 @@ def test_defaults_of_the_architecture_are_those_of_the_component():
 def test_weights_are_made_at_initialisation_only():
     """Building reads the config; weights depend on the seed that is set later."""
     nlp = make_nlp(labels=["A"])
-    tagger = nlp.get_pipe("crf_ner").model.get_ref("tagger")
+    tagger = nlp.get_pipe("crf_ner").model.get_ref("scores")
     assert tagger.shims[0].network is None
     n_nodes = len(list(nlp.get_pipe("crf_ner").model.walk()))
     nlp.initialize()

@@ -9,7 +9,7 @@ import torch
 from thinc.api import SGD, Adam, Optimizer
 
 from spacy_crf_tagger.models.network import NetworkConfig
-from spacy_crf_tagger.models.shim import TaggerShim
+from spacy_crf_tagger.models.shim import ScoreShim
 from tests.helpers.component import (
     count_living,
     make_examples,
@@ -34,7 +34,7 @@ LENGTHS = np.array([3, 0, 5])
 
 def make_shim(seed=0, **kwargs):
     torch.manual_seed(seed)
-    shim = TaggerShim(**kwargs)
+    shim = ScoreShim(**kwargs)
     shim.build(CONFIG)
     return shim
 
@@ -66,11 +66,11 @@ def assert_equal(first, second):
 
 
 def test_nothing_is_there_before_it_is_built():
-    shim = TaggerShim()
+    shim = ScoreShim()
     assert shim.network is None
     with pytest.raises(KeyError, match="not initialized"):
         shim.predict(vectors(), LENGTHS)
-    again = TaggerShim().from_bytes(shim.to_bytes())
+    again = ScoreShim().from_bytes(shim.to_bytes())
     assert again.network is None
     shim.to_device("cpu", 0)
 
@@ -97,7 +97,7 @@ def test_bytes_rebuild_the_network_and_stay_the_same():
     shim = make_shim()
     take_step(shim, SGD(0.1))
     saved = shim.to_bytes()
-    again = TaggerShim().from_bytes(saved)
+    again = ScoreShim().from_bytes(saved)
     assert again.built.config == CONFIG
     assert_equal(weights(again), weights(shim))
     assert again.to_bytes() == saved
@@ -107,7 +107,7 @@ def test_bytes_rebuild_the_network_and_stay_the_same():
 def test_grown_network_is_saved_with_what_sleeps():
     shim = make_shim()
     shim.grow(9)
-    again = TaggerShim().from_bytes(shim.to_bytes())
+    again = ScoreShim().from_bytes(shim.to_bytes())
     emissions = again.predict(vectors(), LENGTHS)[0]
     assert (emissions[:, 5:] == -torch.inf).all()
     again.wake()
@@ -135,7 +135,7 @@ def test_copy_shares_no_state_of_the_optimizer():
         take_step(shim, optimizer)
     twin = shim.copy()
     assert twin.id != shim.id
-    fresh = TaggerShim(**scales).from_bytes(shim.to_bytes())
+    fresh = ScoreShim(**scales).from_bytes(shim.to_bytes())
     before = weights(shim)
     take_step(twin, optimizer)
     take_step(fresh, Adam(0.01))
@@ -169,7 +169,7 @@ def test_second_build_starts_under_a_new_id_and_forgets_the_optimizer():
     optimizer = nlp.initialize()
     data = [("Ada left", {"entities": [(0, 3, "A")]})]
     nlp.update(make_examples(nlp, data), sgd=optimizer)
-    tagger = recognizer(nlp).model.get_ref("tagger")
+    tagger = recognizer(nlp).model.get_ref("scores")
     first = tagger.shims[0].id
     nlp.initialize(sgd=optimizer)
     assert tagger.shims[0].id != first
@@ -240,7 +240,7 @@ def test_copies_learn_at_the_same_rates(way):
         "copy": shim.copy,
         "deepcopy": lambda: copy.deepcopy(shim),
         "pickle": lambda: pickle.loads(pickle.dumps(shim)),
-        "bytes": lambda: TaggerShim(**scales).from_bytes(shim.to_bytes()),
+        "bytes": lambda: ScoreShim(**scales).from_bytes(shim.to_bytes()),
         "unbuilt": shim.unbuilt,
     }[way]()
     if way == "unbuilt":
@@ -286,4 +286,4 @@ def test_a_message_is_readable_without_running_code():
     assert isinstance(saved, bytes)
     assert b"torch" not in saved
     with pytest.raises(ValueError, match="damaged"):
-        TaggerShim().from_bytes(pickle.dumps({"config": None}))
+        ScoreShim().from_bytes(pickle.dumps({"config": None}))

@@ -37,7 +37,7 @@ def nlp():
 
 
 def test_width_of_the_vectors_is_found_at_initialisation(nlp):
-    assert recognizer(nlp).model.get_ref("tagger").get_dim("nI") == 384
+    assert recognizer(nlp).model.get_ref("scores").get_dim("nI") == 384
 
 
 def test_predictions_do_not_depend_on_the_batch(nlp):

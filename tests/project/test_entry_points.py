@@ -63,7 +63,7 @@ def modules_after(statement):
 
 def test_the_factory_loads_neither_the_network_nor_the_kernels():
     """The entry point is imported by every `spacy.blank` and `spacy.load`."""
-    loaded = modules_after("import spacy_crf_tagger.pipeline.ner.factory")
+    loaded = modules_after("import spacy_crf_tagger.pipeline.ner.component")
     assert not loaded & set(HEAVY)
     assert "spacy_crf_tagger.pipeline.ner.component" in loaded
 

@@ -57,7 +57,7 @@ def accumulate(nlp, *batches):
     """Update without a step. RETURNS the gradients of the encoder and of crf_ner."""
     for batch in batches:
         nlp.update(batch, sgd=False)
-    network = recognizer(nlp).model.get_ref("tagger").shims[0].built
+    network = recognizer(nlp).model.get_ref("scores").shims[0].built
     own = {
         name: values.grad.numpy().copy() for name, values in network.named_parameters()
     }

@@ -1,5 +1,5 @@
 """Torch modules: token vectors in, scores for the CRF out. No spaCy, no Thinc."""
 
-from .score_network import NetworkConfig, TaggerNetwork
+from .score_network import NetworkConfig, ScoreNetwork
 
-__all__ = ["NetworkConfig", "TaggerNetwork"]
+__all__ = ["NetworkConfig", "ScoreNetwork"]

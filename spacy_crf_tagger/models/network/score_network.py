@@ -8,15 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...crf.options import COUNT, RATE, SIZE, check_flag, check_numbers
+from ...crf.options import COUNT, RATE, SIZE, Number, check_flag, check_numbers
 from .attention import SelfAttention
 from .bilstm import BiLSTM
 from .dropout import locked_dropout, word_dropout
 from .padding import Bucket, plan_buckets
 from .precision import CREATION
 
-# Head start of the tag O (number 0), so that an untrained network predicts no entity.
-_OUTSIDE_BIAS = 0.1
 _RULES = {
     "width_in": SIZE,
     "n_tags": SIZE,
@@ -28,6 +26,7 @@ _RULES = {
     "overlap": COUNT,
     "max_tokens": SIZE,
     "attention_width": replace(SIZE, or_null=True),
+    "first_tag_bias": Number(low=-1e3, high=1e3),
 }
 Scores = Tuple[Tensor, Optional[Tensor], Optional[Tensor], Optional[Tensor]]
 
@@ -48,6 +47,9 @@ class NetworkConfig:
     max_tokens (int): Most padded positions that are computed at once.
     attention_width (Optional[int]): Width of the queries of all heads together, and of
         the keys and the values; None for the width of the states.
+    first_tag_bias (float): Score of the first tag before training, when that of all
+        others is 0: a head start for `O`, so that an untrained network predicts no
+        entity. 0 for tags that are all alike.
     """
 
     width_in: int
@@ -61,6 +63,7 @@ class NetworkConfig:
     overlap: int
     max_tokens: int = 16384
     attention_width: Optional[int] = None
+    first_tag_bias: float = 0.1
 
     def __post_init__(self) -> None:
         """RAISES (ValueError): If a value is of another type or out of range, or two do
@@ -99,7 +102,7 @@ class NetworkConfig:
         return asdict(self)
 
 
-class TaggerNetwork(nn.Module):
+class ScoreNetwork(nn.Module):
     """Token vectors in, potentials of a CRF out (Huang et al. 2015).
 
     A tag that was added after training starts is *dormant*: its emission score is
@@ -125,7 +128,7 @@ class TaggerNetwork(nn.Module):
         self.emission = nn.Linear(config.width_out, config.n_tags, **CREATION)
         nn.init.zeros_(self.emission.weight)
         nn.init.zeros_(self.emission.bias)
-        self.emission.bias.data[0] = _OUTSIDE_BIAS
+        self.emission.bias.data[0] = config.first_tag_bias
         if config.transitions:
             k = config.n_tags
             self.transitions = nn.Parameter(torch.zeros(k, k, **CREATION))
@@ -166,17 +169,17 @@ class TaggerNetwork(nn.Module):
         """Let dormant tags take part: they are about to be trained."""
         self.dormant.fill_(False)
 
-    def grown(self, n_tags: int) -> "TaggerNetwork":
+    def grown(self, n_tags: int) -> "ScoreNetwork":
         """Make a network with more tags that predicts what this one does.
 
         n_tags (int): The new number of tags; not smaller than the present one.
-        RETURNS (TaggerNetwork): A new network whose added tags are dormant.
+        RETURNS (ScoreNetwork): A new network whose added tags are dormant.
         RAISES (ValueError): If tags would be lost.
         """
         old = self.config.n_tags
         if n_tags < old:
             raise ValueError(f"A network with {old} tags cannot shrink to {n_tags}.")
-        network = TaggerNetwork(replace(self.config, n_tags=n_tags))
+        network = ScoreNetwork(replace(self.config, n_tags=n_tags))
         network.to(self.emission.weight.device)
         state = self.state_dict()
         for name, values in network.state_dict().items():

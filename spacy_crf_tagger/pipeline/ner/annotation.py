@@ -13,16 +13,13 @@ from spacy.training import Example
 from ...crf import NegativeSpan
 from ...crf.lattice import Lengths, offsets_of
 from ...crf.scheme import OUTSIDE, TagScheme
+from ..annotation import UNKNOWN, Mask, Tags, known_mask
 from .settings import Settings
 
-UNKNOWN = -1  # the tag of a token without annotation
 _MISSING, _INSIDE, _OUT, _BEGIN = 0, 1, 2, 3  # values of ENT_IOB
 
-Mask = NDArray[np.bool_]
-Tags = NDArray[np.int64]
 
-
-class Annotation(NamedTuple):
+class EntityAnnotation(NamedTuple):
     """The annotation of a batch as tag numbers.
 
     tags (NDArray[int]): The tag of each predicted token, `UNKNOWN` where annotation is
@@ -42,7 +39,7 @@ def read_annotation(
     scheme: TagScheme,
     strings: StringStore,
     settings: Settings,
-) -> Annotation:
+) -> EntityAnnotation:
     """Read the entities of reference documents as tags of the predicted tokens, as
     `Example.get_aligned_ner` does, and their incorrect spans.
 
@@ -50,7 +47,7 @@ def read_annotation(
     scheme (TagScheme): The tags.
     strings (StringStore): The names of labels.
     settings (Settings): What missing annotation means, and where incorrect spans are.
-    RETURNS (Annotation): The annotation.
+    RETURNS (EntityAnnotation): The annotation.
     RAISES (ValueError): For a label in the deprecated notation `!LABEL`, or a span that
         is annotated as an entity and as incorrect.
     """
@@ -76,7 +73,7 @@ def read_annotation(
     incorrect: List[NegativeSpan] = []
     if settings.incorrect_spans_key is not None:
         incorrect = _incorrect_spans(examples, scheme, settings.incorrect_spans_key)
-    return Annotation(tags, new_labels, incorrect)
+    return EntityAnnotation(tags, new_labels, incorrect)
 
 
 def _incorrect_spans(
@@ -105,22 +102,6 @@ def _incorrect_spans(
                 found.append(NegativeSpan(start, end, labels))
         first_token += len(example.x)
     return found
-
-
-def known_mask(tags: Tags, n_tags: int) -> Mask:
-    """Turn known tags into allowed ones.
-
-    tags (NDArray[int]): The tag of each token, or `UNKNOWN`, [N].
-    n_tags (int): Number of tags, K.
-    RETURNS (NDArray[bool]): One allowed tag for each known token, all for an unknown
-        one, [N, K].
-    """
-    mask = np.zeros((len(tags), n_tags), dtype=bool)
-    unknown = tags == UNKNOWN
-    mask[unknown] = True
-    known = np.flatnonzero(~unknown)
-    mask[known, tags[known]] = True
-    return mask
 
 
 def annotated_mask(tags: Tags, scheme: TagScheme, lengths: Lengths) -> Mask:

@@ -1,101 +1,233 @@
-"""The `crf_ner` pipeline component: what spaCy expects of a trainable recogniser."""
+"""The `crf_ner` component: its defaults, its factory, and what spaCy expects of a
+trainable recogniser. Every spaCy process imports this.
+"""
 
-from itertools import islice
-from typing import Callable, Dict, Iterable, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union, cast
 
+from numpy.typing import NDArray
 import numpy as np
-from spacy.errors import Errors
 from spacy.language import Language
-from spacy.tokens import Doc
-from spacy.training import Example, validate_examples, validate_get_examples
-from spacy.util import check_lexeme_norms
-from thinc.api import Optimizer, set_dropout_rate
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from spacy.vocab import Vocab
+from thinc.api import Config, Model
 
-from ...crf import Potentials, TagScheme
-from .annotation import Annotation, read_annotation
-from .decoding import Prediction, naming_document, predict_entities
-from .objective import annotation_loss, rehearsal_loss
-from .queries import LatticeQueries
+from ...crf import Lattice, Potentials, TagScheme
+from ..base import CRFPipe
+from . import queries
+from .annotation import EntityAnnotation, read_annotation
+from .decoding import Prediction, predict_entities, prediction_lattice
+from .objective import annotation_loss
+from .queries import Analysis, Candidate, TokenMarginals
+from .settings import Settings
 from .writing import write_prediction
 
+DEFAULT_CONFIG = """
+[model]
+@architectures = "spacy_crf_tagger.BiLSTMAttentionCRF.v1"
+hidden_width = 256
+depth = 1
+attention_heads = 4
+attention_width = 64
+dropout = null
+word_dropout = 0.05
+output = "crf"
+learn_rate_scale = 1.0
+crf_learn_rate_scale = 1.0
+window = 512
+overlap = 64
+nO = null
 
-class CRFEntityRecognizer(LatticeQueries):
+[model.tok2vec]
+@architectures = "spacy_crf_tagger.TypeEmbed.v1"
+width = 128
+attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
+rows = [5000, 1000, 2500, 2500]
+include_static_vectors = false
+form_dropout = 0.4
+"""
+DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
+DEFAULT_SETTINGS = Settings().to_cfg()
+# Calibration finds it, and stores it with the weights.
+del DEFAULT_SETTINGS["temperature"]
+# Were this a section, spaCy would merge it with the user's before anybody has looked at
+# that, and fail at keys that are no strings.
+DEFAULT_SETTINGS["label_weights"] = None
+
+
+@Language.factory(
+    "crf_ner",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        **DEFAULT_SETTINGS,
+        "scorer": {"@scorers": "spacy_crf_tagger.ner_scorer.v1"},
+    },
+    default_score_weights={
+        "ents_f": 1.0,
+        "ents_p": 0.0,
+        "ents_r": 0.0,
+        "ents_per_type": None,
+        "ents_calib": 0.0,
+        "ents_ece": None,
+        "ents_brier": None,
+    },
+)
+def make_crf_ner(
+    nlp: Language,
+    name: str,
+    model: Model[List[Doc], Potentials],
+    scheme: str,
+    spans_key: Optional[str],
+    decoder: str,
+    threshold: Optional[float],
+    presets: str,
+    missing: str,
+    entity_ratio: float,
+    entity_ratio_margin: float,
+    entity_ratio_weight: float,
+    incorrect_spans_key: Optional[str],
+    label_weights: Optional[Dict[str, float]],
+    scorer: Optional[Callable[..., Any]],
+) -> CRFEntityRecognizer:
+    """Create a `crf_ner` component. What the settings mean is said at `Settings`.
+
+    nlp (Language): The pipeline.
+    name (str): The name of the component in the pipeline.
+    model (Model[List[Doc], Potentials]): The model that scores tags.
+    scheme (str): The tag scheme, `"biluo"` or `"bio"`.
+    spans_key (Optional[str]): Where `doc.spans` holds predicted entities with scores.
+    decoder (str): `"viterbi"` or `"mbr"`.
+    threshold (Optional[float]): Least probability of an entity that is written.
+    presets (str): `"respect"` or `"ignore"` what is set already.
+    missing (str): What tokens without annotation are in training: `"latent"`,
+        `"outside"` or `"expected_entity_ratio"`.
+    entity_ratio (float): The expected share of tokens in entities.
+    entity_ratio_margin (float): How far the share may be off at no cost.
+    entity_ratio_weight (float): Weight of that cost.
+    incorrect_spans_key (Optional[str]): Where `doc.spans` of the annotation holds spans
+        that are no entities.
+    label_weights (Optional[Dict[str, float]]): How many times its weight an analysis
+        gets in training for each token that it gets wrong, by label.
+    scorer (Optional[Callable]): The scoring method.
+    RETURNS (CRFEntityRecognizer): The component.
+    RAISES (ValueError): For a setting that is not allowed.
+    """
+    return CRFEntityRecognizer(
+        nlp.vocab,
+        model,
+        name,
+        scorer=scorer,
+        scheme=scheme,
+        spans_key=spans_key,
+        decoder=decoder,
+        threshold=threshold,
+        presets=presets,
+        missing=missing,
+        entity_ratio=entity_ratio,
+        entity_ratio_margin=entity_ratio_margin,
+        entity_ratio_weight=entity_ratio_weight,
+        incorrect_spans_key=incorrect_spans_key,
+        label_weights=label_weights or {},
+    )
+
+
+class CRFEntityRecognizer(CRFPipe):
     """Recognise entities with a conditional random field over the tags of a document.
 
     A drop-in for spaCy's `ner`: it sets `doc.ents`, keeps entities that are set
     already, and is trained by the same annotation.
+
+    Answers to questions (`span_probabilities`, `marginals`, `k_best`, `sample`) are
+    exact, conditional on the text and on what is known about it: entities and blocked
+    tokens that are set (unless `presets` is `"ignore"`) and sentence starts. Entities
+    that the component has itself predicted, which are those in `doc.spans[spans_key]`,
+    are not taken for known. Documents are not changed. Probabilities are those at the
+    `temperature`.
     """
 
-    def initialize(
+    settings_type = Settings
+    tag_settings = ("scheme",)
+    advice = queries.ADVICE
+
+    # spaCy's `ner` has a default name, too.
+    def __init__(
         self,
-        get_examples: Callable[[], Iterable[Example]],
+        vocab: Vocab,
+        model: Model[List[Doc], Potentials],
+        name: str = "crf_ner",
         *,
-        nlp: Optional[Language] = None,
-        labels: Optional[Iterable[str]] = None,
+        scorer: Optional[Callable[..., Any]] = None,
+        **settings: Any,
     ) -> None:
-        """Set up labels and fresh weights.
+        """Create the component.
 
-        get_examples (Callable[[], Iterable[Example]]): A representative sample of
-            annotated examples.
-        nlp (Optional[Language]): The pipeline.
-        labels (Optional[Iterable[str]]): The labels, in place of those of the examples.
-        RAISES (ValueError): If there are no labels at all.
+        vocab (Vocab): The shared vocabulary.
+        model (Model[List[Doc], Potentials]): The model that scores tags.
+        name (str): The name of the component, under which losses are reported.
+        scorer (Optional[Callable]): The scoring method.
+        **settings (Any): The fields of `Settings`; those that are not given have their
+            defaults. They can be changed in `cfg`, but for the scheme.
+        RAISES (ValueError): For a setting that is not allowed, or a model that is not
+            made for this component.
         """
-        validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
-        check_lexeme_norms(self.vocab, "crf_ner")
-        if isinstance(labels, str):
+        super().__init__(vocab, model, name, scorer=scorer, **settings)
+
+    @property
+    def settings(self) -> Settings:
+        """RETURNS (Settings): The settings in `cfg`.
+
+        RAISES (ValueError): If one is not allowed.
+        """
+        return cast(Settings, super().settings)
+
+    @property
+    def scheme(self) -> TagScheme:
+        """RETURNS (TagScheme): The tags of the labels."""
+        return cast(TagScheme, self.tag_set)
+
+    def make_tags(self, labels: Sequence[str]) -> TagScheme:
+        """RETURNS (TagScheme): The tags of labels."""
+        return TagScheme(labels, self.settings.scheme)
+
+    def find_labels(self, examples: Iterable[Example]) -> List[str]:
+        """RETURNS (List[str]): The labels of annotated entities, sorted."""
+        ents = (ent for example in examples for ent in example.reference.ents)
+        # `update` refuses the deprecated notation "!LABEL".
+        return sorted({e.label_ for e in ents if e.label_ and e.label_[0] != "!"})
+
+    def check_labels(self) -> None:
+        """Check that label weights are for labels.
+
+        RAISES (ValueError): If they are not.
+        """
+        unknown = sorted(set(self.settings.label_weights) - {"O", *self.labels})
+        if unknown:
             raise ValueError(
-                f"Component '{self.name}': labels must be a list, not {labels!r}."
+                f"Component '{self.name}': label_weights names {unknown}, but the "
+                f"labels are {list(self.labels)}, and 'O' for tokens outside."
             )
-        if labels is not None:
-            found: Iterable[str] = labels
-        else:
-            found = sorted(
-                {
-                    span.label_
-                    for example in get_examples()
-                    for span in example.reference.ents
-                    # `update` refuses the deprecated notation "!LABEL".
-                    if span.label_ and not span.label_.startswith("!")
-                }
-            )
-        new = [label for label in found if label not in self.labels]
-        # Checked as a whole, before anything is changed.
-        scheme = TagScheme([*self.labels, *new], self.settings.scheme)
-        self.cfg["labels"].extend(new)
-        for label in new:
-            self.vocab.strings.add(label)
-        self._require_labels()
-        self._check_label_weights()
-        sample = [example.x for example in islice(get_examples(), 10)]
-        for node in (self.model, self._tagger):
-            node.set_dim("nO", scheme.n_tags, force=True)
-        self.cfg["temperature"] = 1.0  # that of earlier weights means nothing
-        with self._working():
-            self.model.initialize(X=[doc for doc in sample if len(doc)] or sample)
-        self._tags = scheme.tags
 
-    def predict(self, docs: Union[Doc, Iterable[Doc]]) -> List[Prediction]:
-        """Find the best analysis of documents, without changing them.
+    def read_annotation(self, examples: Sequence[Example]) -> EntityAnnotation:
+        """RETURNS (EntityAnnotation): The annotation of examples."""
+        return read_annotation(examples, self.scheme, self.vocab.strings, self.settings)
 
-        docs (Union[Doc, Iterable[Doc]]): The documents, or one.
-        RETURNS (List[Prediction]): The entities of each document and their scores.
-        RAISES (ValueError): If the component is not initialised or its weights are
-            damaged.
-        """
+    def loss(
+        self, annotation: EntityAnnotation, potentials: Potentials
+    ) -> Tuple[float, Potentials]:
+        """RETURNS (Tuple[float, Potentials]): What annotation costs, and gradients."""
+        return annotation_loss(annotation, potentials, self.scheme, self.settings)
+
+    def lattice(self, docs: List[Doc], potentials: Potentials) -> Lattice:
+        """RETURNS (Lattice): All analyses of documents, for questions to them."""
         settings = self.settings
-        predictions: List[Prediction] = []
-        with self._working():
-            for group, potentials in self.scored(docs):
-                if potentials is None:
-                    nothing = Prediction([], np.zeros(0, dtype=np.float32))
-                    predictions += [nothing] * len(group)
-                else:
-                    with naming_document(group):
-                        predictions += predict_entities(
-                            potentials, self.scheme, group, settings
-                        )
-        return predictions
+        return prediction_lattice(
+            potentials, self.scheme, docs, settings, settings.spans_key
+        )
+
+    def analyse(self, docs: List[Doc], potentials: Potentials) -> List[Prediction]:
+        """RETURNS (List[Prediction]): The best entities, and their scores."""
+        return predict_entities(potentials, self.scheme, docs, self.settings)
 
     def set_annotations(
         self, docs: Union[Doc, Iterable[Doc]], predictions: List[Prediction]
@@ -112,132 +244,70 @@ class CRFEntityRecognizer(LatticeQueries):
         for doc, prediction in zip(docs, predictions, strict=True):
             write_prediction(doc, prediction, self.labels, settings)
 
-    def update(
+    def span_probabilities(
         self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optional[Optimizer] = None,
-        losses: Optional[Dict[str, float]] = None,
-    ) -> Dict[str, float]:
-        """Learn from annotated documents. Tokens without annotation are latent; labels
-        that were not there are added.
+        docs: Union[Doc, Iterable[Doc]],
+        spans: Sequence[Sequence[Candidate]],
+    ) -> List[NDArray[np.float64]]:
+        """Compute the probability of candidate spans, predicted or not: that exactly
+        this span is an entity of exactly this label (Culotta and McCallum 2004).
 
-        examples (Iterable[Example]): The examples.
-        drop (float): The dropout rate.
-        sgd (Optional[Optimizer]): The optimizer; None or False to only accumulate
-            gradients.
-        losses (Optional[Dict[str, float]]): Losses to add to, by component name.
-        RETURNS (Dict[str, float]): The losses; ours is the negative log-likelihood of
-            the annotation, in nats, summed over the documents.
-        RAISES (ValueError): If the annotation is malformed or scores are NaN.
+        docs (Union[Doc, Iterable[Doc]]): The documents, or one.
+        spans (Sequence[Sequence[Union[Span, Tuple[int, int, str]]]]): The candidates
+            for each document: spans with a label, or first token, token after the last
+            and label. They may overlap. One takes time linear in its length.
+        RETURNS (List[NDArray[float64]]): The probabilities for each document, in the
+            order of its candidates.
+        RAISES (ValueError): If there are not as many lists of candidates as documents,
+            or a candidate is empty, out of bounds or of a label that there is not.
         """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "CRFEntityRecognizer.update")
-        if not any(len(example.predicted) for example in examples):
-            return losses
-        if not self._is_initialized:
-            raise ValueError(Errors.E109.format(name=self.name))
+        docs = [docs] if isinstance(docs, Doc) else list(docs)
         with self._working():
-            # Before the forward pass, since new labels make the model grow.
-            annotation = self._annotation(examples)
-            self._shim.wake()
-            set_dropout_rate(self.model, drop)
-            docs = [example.predicted for example in examples]
-            with self._running_model():
-                potentials, backprop = self.model.begin_update(docs)
-            with naming_document(docs):
-                loss, gradients = annotation_loss(
-                    annotation, potentials, self.scheme, self.settings
-                )
-            # Listeners count on exactly one backprop a batch, annotated or not.
-            backprop(gradients)
-            if sgd:
-                self.finish_update(sgd)
-        losses[self.name] += loss
-        return losses
-
-    def get_loss(
-        self, examples: Iterable[Example], scores: Potentials
-    ) -> Tuple[float, Potentials]:
-        """Compute the loss and its gradients. Labels that were added since the last
-        `update` have probability zero, so their annotation is an error here.
-
-        examples (Iterable[Example]): The examples.
-        scores (Potentials): The scores of the model for their predicted documents.
-        RETURNS (Tuple[float, Potentials]): The negative log-likelihood of the
-            annotation in nats, summed over the documents, and the gradients of its
-            mean over the documents. Zero where all annotation is missing.
-        RAISES (ValueError): If the annotation has labels that the component does not
-            have, is malformed, or scores are NaN.
-        """
-        examples = list(examples)
-        validate_examples(examples, "CRFEntityRecognizer.get_loss")
-        with self._working():
-            annotation = self._read(examples)
-            if annotation.new_labels:
-                raise ValueError(
-                    f"the labels {annotation.new_labels} of the examples are not among "
-                    "its labels. Add them with add_label first."
-                )
-            with naming_document([example.predicted for example in examples]):
-                return annotation_loss(annotation, scores, self.scheme, self.settings)
-
-    def rehearse(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optional[Optimizer] = None,
-        losses: Optional[Dict[str, float]] = None,
-    ) -> Dict[str, float]:
-        """Learn to predict what the model predicted when training was resumed, so as
-        not to forget it: minimises the divergence from the earlier distribution over
-        all analyses.
-
-        examples (Iterable[Example]): Examples; their annotation is not used.
-        drop (float): The dropout rate.
-        sgd (Optional[Optimizer]): The optimizer.
-        losses (Optional[Dict[str, float]]): Losses to add to, by component name.
-        RETURNS (Dict[str, float]): The losses; ours is the Kullback-Leibler divergence
-            in nats, summed over the documents.
-        """
-        losses = {} if losses is None else losses
-        examples = list(examples)
-        validate_examples(examples, "CRFEntityRecognizer.rehearse")
-        docs = [example.predicted for example in examples]
-        if self._rehearsal_model is None or not any(len(doc) for doc in docs):
-            return losses
-        losses.setdefault(self.name, 0.0)
-        set_dropout_rate(self.model, drop)
-        with self._working():
-            taught = self._rehearsal_model.predict(docs)
-            potentials, backprop = self.model.begin_update(docs)
-            loss, gradients = rehearsal_loss(taught, potentials, self.scheme)
-            backprop(gradients)
-            if sgd:
-                self.finish_update(sgd)
-        losses[self.name] += loss
-        return losses
-
-    def _check_label_weights(self) -> None:
-        unknown = sorted(set(self.settings.label_weights) - {"O", *self.labels})
-        if unknown:
-            raise ValueError(
-                f"Component '{self.name}': label_weights names {unknown}, but the "
-                f"labels are {list(self.labels)}, and 'O' for tokens outside."
+            numbered = queries.number_candidates(docs, spans, self.labels)
+            return queries.candidate_probabilities(
+                self.lattices(docs), numbered, self.scheme
             )
 
-    def _annotation(self, examples: List[Example]) -> Annotation:
-        """Read annotation, and add labels that are new, as `ner` does."""
-        annotation = self._read(examples)
-        if annotation.new_labels:
-            for label in annotation.new_labels:
-                self.add_label(label)
-            annotation = self._read(examples)
-        return annotation
+    def marginals(self, docs: Union[Doc, Iterable[Doc]]) -> List[TokenMarginals]:
+        """Compute the probabilities of tags and labels at each token, by the
+        forward-backward recursions (Sutton and McCallum 2012, section 4.1).
 
-    def _read(self, examples: List[Example]) -> Annotation:
-        return read_annotation(examples, self.scheme, self.vocab.strings, self.settings)
+        docs (Union[Doc, Iterable[Doc]]): The documents, or one.
+        RETURNS (List[TokenMarginals]): The marginals of each document.
+        """
+        with self._working():
+            return queries.token_marginals(self.lattices(docs), self.scheme)
+
+    def k_best(self, docs: Union[Doc, Iterable[Doc]], k: int) -> List[List[Analysis]]:
+        """Find the most probable analyses, by list Viterbi (Seshadri and Sundberg
+        1994).
+
+        docs (Union[Doc, Iterable[Doc]]): The documents, or one.
+        k (int): How many; fewer are found if a document has fewer.
+        RETURNS (List[List[Analysis]]): Different analyses of each document, the most
+            probable first.
+        RAISES (ValueError): If k is not positive.
+        """
+        with self._working():
+            return queries.best_analyses(
+                self.lattices(docs, copies=k), k, self.scheme, self.settings
+            )
+
+    def sample(
+        self, docs: Union[Doc, Iterable[Doc]], n: int, *, seed: int = 0
+    ) -> List[List[Tuple[Span, ...]]]:
+        """Draw analyses independently of each other, each with its probability, by
+        forward filtering and backward sampling (Scott 2002).
+
+        docs (Union[Doc, Iterable[Doc]]): The documents, or one.
+        n (int): How many.
+        seed (int): The seed; the same one gives the same analyses of the same
+            documents.
+        RETURNS (List[List[Tuple[Span, ...]]]): The entities of each analysis of each
+            document.
+        RAISES (ValueError): If n is not positive.
+        """
+        with self._working():
+            return queries.drawn_analyses(
+                self.lattices(docs, copies=n), n, seed, self.scheme, self.settings
+            )

@@ -1,31 +1,21 @@
-"""Training objectives: from the network's scores and annotation to losses and
-gradients.
+"""Training objectives of entities: from the scores of the model and annotation to
+losses and gradients.
 """
 
-from typing import Tuple, cast
+from typing import Tuple
 
 import numpy as np
-from thinc.util import get_array_module
 
-from ...crf import (
-    Lattice,
-    Potentials,
-    TagScheme,
-    divergence,
-    expected_weight,
-    negative_log_likelihood,
-    negative_span_loss,
-    path_loss,
-)
-from ...crf.lattice import Array
+from ...crf import Lattice, Potentials, TagScheme, expected_weight, negative_span_loss
 from ...crf.scheme import OUTSIDE
-from ..scores import for_crf
-from .annotation import UNKNOWN, Annotation, Tags, annotated_mask
+from ..annotation import UNKNOWN, Tags
+from ..losses import likelihood, mean_gradients, training_lattice
+from .annotation import EntityAnnotation, annotated_mask
 from .settings import Settings
 
 
 def annotation_loss(
-    annotation: Annotation,
+    annotation: EntityAnnotation,
     potentials: Potentials,
     scheme: TagScheme,
     settings: Settings,
@@ -34,7 +24,7 @@ def annotation_loss(
     mistakes weighted by label; the negative log-probability that no incorrect span is
     an entity; and how far the share of tokens in entities is from the expected one.
 
-    annotation (Annotation): The annotation.
+    annotation (EntityAnnotation): The annotation.
     potentials (Potentials): The scores of the network.
     scheme (TagScheme): The tags.
     settings (Settings): Weights of labels, and the expected share.
@@ -42,25 +32,24 @@ def annotation_loss(
         and the gradients of its mean over the documents.
     RAISES (ValueError): If a score is NaN, or annotation contradicts the tag scheme.
     """
-    free = _training_lattice(potentials, scheme)
+    free = training_lattice(potentials, scheme)
     augmented = _augmented(free, annotation.tags, scheme, settings)
+    allowed = None
     if (annotation.tags == UNKNOWN).any():
-        known = free.restrict(annotated_mask(annotation.tags, scheme, free.lengths))
-        losses, gradients = negative_log_likelihood(augmented, known)
-    else:
-        losses, gradients = path_loss(augmented, annotation.tags)
+        allowed = annotated_mask(annotation.tags, scheme, free.lengths)
+    losses, gradients = likelihood(augmented, annotation.tags, allowed)
     loss = float(losses.sum())
     if annotation.incorrect:
         negative, more = negative_span_loss(free, annotation.incorrect, scheme)
         loss += float(negative.sum())
-        gradients = _add(gradients, more, 1.0)
+        gradients = gradients.plus(more)
     if settings.missing == "expected_entity_ratio" and len(annotation.tags):
         excess, more = _entity_ratio_loss(free, settings)
         # It is a cost of the batch: so much for each of its documents.
         n_docs = len(potentials.lengths)
         loss += n_docs * excess
-        gradients = _add(gradients, more, float(n_docs))
-    return loss, _mean_gradients(gradients, potentials)
+        gradients = gradients.plus(more, float(n_docs))
+    return loss, mean_gradients(gradients, potentials)
 
 
 def _augmented(
@@ -97,72 +86,4 @@ def _entity_ratio_loss(free: Lattice, settings: Settings) -> Tuple[float, Potent
     distance = abs(surplus) - settings.entity_ratio_margin
     slope = settings.entity_ratio_weight * float(np.sign(surplus)) / n_tokens
     loss = settings.entity_ratio_weight * max(0.0, distance)
-    return loss, _scaled(gradients, slope if distance > 0 else 0.0)
-
-
-def rehearsal_loss(
-    taught: Potentials, potentials: Potentials, scheme: TagScheme
-) -> Tuple[float, Potentials]:
-    """Compute how far the distribution over analyses has moved from an earlier one.
-
-    taught (Potentials): The scores of the earlier network, which may have fewer tags.
-    potentials (Potentials): The scores of the network.
-    scheme (TagScheme): The tags.
-    RETURNS (Tuple[float, Potentials]): The divergence in nats, summed over the
-        documents, and the gradients of its mean over the documents.
-    """
-    loss, gradients = divergence(
-        _training_lattice(potentials, scheme),
-        _training_lattice(_with_tags(taught, scheme.n_tags), scheme),
-    )
-    return float(loss), _mean_gradients(gradients, potentials)
-
-
-def _training_lattice(potentials: Potentials, scheme: TagScheme) -> Lattice:
-    """Without transitions the tags are learned independently: all paths are free."""
-    constraints = None if potentials.transitions is None else scheme.constraints
-    return Lattice.build(for_crf(potentials, scheme), constraints)
-
-
-def _mean_gradients(gradients: Potentials, potentials: Potentials) -> Potentials:
-    """RETURNS (Potentials): Gradients of the mean over documents, for the scores that
-    there are.
-    """
-    mean = _scaled(gradients, 1.0 / len(potentials.lengths))
-    present = [
-        None if score is None else gradient
-        for score, gradient in zip(potentials[:-1], mean[:-1], strict=True)
-    ]
-    return Potentials._make([*present, potentials.lengths])
-
-
-def _scaled(gradients: Potentials, factor: float) -> Potentials:
-    scaled = [cast(Array, gradient) * factor for gradient in gradients[:-1]]
-    return Potentials._make([*scaled, gradients.lengths])
-
-
-def _add(gradients: Potentials, more: Potentials, factor: float) -> Potentials:
-    sums = [a + factor * b for a, b in zip(gradients[:-1], more[:-1], strict=True)]
-    return Potentials._make([*sums, gradients.lengths])
-
-
-def _with_tags(potentials: Potentials, n_tags: int) -> Potentials:
-    """Add forbidden tags up to a number of tags."""
-    missing = n_tags - potentials.emissions.shape[1]
-    if missing <= 0:
-        return potentials
-
-    def pad(scores: Array, axes: int) -> Array:
-        if scores is None:
-            return None
-        xp = get_array_module(scores)
-        widths = [(0, 0)] * (scores.ndim - axes) + [(0, missing)] * axes
-        return xp.pad(scores, widths, constant_values=-np.inf)
-
-    return Potentials(
-        pad(potentials.emissions, 1),
-        pad(potentials.transitions, 2),
-        pad(potentials.start, 1),
-        pad(potentials.end, 1),
-        potentials.lengths,
-    )
+    return loss, gradients.scaled(slope if distance > 0 else 0.0)

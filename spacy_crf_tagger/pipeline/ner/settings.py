@@ -1,22 +1,18 @@
 """The settings of the component: checked once, in one place."""
 
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Dict, Mapping, Optional
+from dataclasses import dataclass, field, replace
+from typing import Mapping, Optional
 
-from ...crf.options import SHARE, Number, check_numbers
+from ...crf.options import SHARE, Number
 from ...crf.scheme import POSITIONS
+from ..settings import CRFSettings
 
-CHOICES = {
-    "scheme": tuple(POSITIONS),
-    "decoder": ("viterbi", "mbr"),
-    "presets": ("respect", "ignore"),
-    "missing": ("latent", "outside", "expected_entity_ratio"),
-}
+_WEIGHT = Number(low=0.0, above_low=True)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What a user can set, and the temperature that calibration sets.
+class Settings(CRFSettings):
+    """What a user of `crf_ner` can set.
 
     scheme (str): The tag scheme: `"biluo"`, or `"bio"` with fewer tags for many labels.
     spans_key (Optional[str]): Where `doc.spans` holds the predicted entities with their
@@ -38,8 +34,21 @@ class Settings:
     label_weights (Dict[str, float]): How many times its weight an analysis gets in
         training for each token that it gets wrong, by the label of the annotated token
         ("O" outside).
-    temperature (float): What scores are divided by for probabilities.
     """
+
+    choices = {
+        "scheme": tuple(POSITIONS),
+        "decoder": ("viterbi", "mbr"),
+        "presets": ("respect", "ignore"),
+        "missing": ("latent", "outside", "expected_entity_ratio"),
+    }
+    numbers = {
+        **CRFSettings.numbers,
+        "threshold": replace(SHARE, or_null=True),
+        "entity_ratio": SHARE,
+        "entity_ratio_margin": SHARE,
+        "entity_ratio_weight": Number(low=0.0, high=1e6),
+    }
 
     scheme: str = "biluo"
     spans_key: Optional[str] = "crf_ner"
@@ -52,35 +61,13 @@ class Settings:
     entity_ratio_weight: float = 10.0
     incorrect_spans_key: Optional[str] = None
     label_weights: Mapping[str, float] = field(default_factory=dict)
-    temperature: float = 1.0
-
-    @classmethod
-    def from_cfg(cls, cfg: Mapping[str, Any]) -> "Settings":
-        """Read and check the settings among the values of a component's `cfg`.
-
-        cfg (Mapping[str, Any]): The values; others are passed over, and missing ones
-            have their defaults.
-        RETURNS (Settings): The settings.
-        RAISES (ValueError): For a value that is not allowed.
-        """
-        known = {f.name: cfg[f.name] for f in fields(cls) if f.name in cfg}
-        settings = cls(**known)
-        settings.validate()
-        return settings
 
     def validate(self) -> None:
         """Check every value.
 
         RAISES (ValueError): For a value that is not allowed; says which are.
         """
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(
-                    f"unknown {name} {getattr(self, name)!r}: choose one of "
-                    f"{', '.join(map(repr, choices))}."
-                )
-        values = {name: getattr(self, name) for name in _RULES}
-        check_numbers(values, _RULES)
+        super().validate()
         for name in ("spans_key", "incorrect_spans_key"):
             key = getattr(self, name)
             if key is not None and (not isinstance(key, str) or not key):
@@ -99,18 +86,3 @@ class Settings:
                     f"label_weights: the weight of {label!r} must be "
                     f"{_WEIGHT.describe()}, not {weight!r}."
                 )
-
-    def to_cfg(self) -> Dict[str, Any]:
-        """RETURNS (Dict[str, Any]): The settings as plain values."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {**values, "label_weights": dict(self.label_weights)}
-
-
-_WEIGHT = Number(low=0.0, above_low=True)
-_RULES = {
-    "threshold": replace(SHARE, or_null=True),
-    "entity_ratio": SHARE,
-    "entity_ratio_margin": SHARE,
-    "entity_ratio_weight": Number(low=0.0, high=1e6),
-    "temperature": Number(low=1e-3, high=1e3),
-}

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc, Span
 
 from .annotation import own_spans, preset_spans
-from .decoding import LabelledSpan, Prediction
+from ...crf.spans import LabelledSpan
+from .decoding import Prediction
 from .settings import Settings
 from .span_group import ScoredSpanGroup
 

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from spacy_crf_tagger.models.network import NetworkConfig, TaggerNetwork
+from spacy_crf_tagger.models.network import NetworkConfig, ScoreNetwork
 
 WIDTH_IN = 6
 N_TAGS = 5
@@ -34,14 +34,14 @@ def make_vectors(lengths: NDArray[np.int64], seed: int = 0) -> Tensor:
 
 
 @pytest.fixture
-def make_network() -> Callable[..., TaggerNetwork]:
+def make_network() -> Callable[..., ScoreNetwork]:
     """Networks whose weights are as after some training: a fresh one scores all tokens
     alike.
     """
 
-    def make(**changes: Any) -> TaggerNetwork:
+    def make(**changes: Any) -> ScoreNetwork:
         torch.manual_seed(0)
-        network = TaggerNetwork(make_config(**changes))
+        network = ScoreNetwork(make_config(**changes))
         for name, parameter in network.named_parameters():
             if name.partition(".")[0] in ("emission", "transitions", "start", "end"):
                 nn.init.normal_(parameter)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from spacy_crf_tagger.models.network import TaggerNetwork
+from spacy_crf_tagger.models.network import ScoreNetwork
 
 from .conftest import N_TAGS, WIDTH_IN, make_config, make_vectors
 
@@ -125,7 +125,7 @@ def test_texts_that_fit_into_a_window_are_not_cut(make_network: Callable) -> Non
 @pytest.mark.parametrize("changes", BLOCKS, ids=str)
 def test_an_untrained_network_prefers_no_entity(changes: dict) -> None:
     torch.manual_seed(0)
-    network = TaggerNetwork(make_config(**changes))
+    network = ScoreNetwork(make_config(**changes))
     lengths = np.array([1, 30])
     with torch.no_grad():
         emissions, *others = network(100 * make_vectors(lengths), lengths)
@@ -156,10 +156,10 @@ def test_gradient_reaches_every_parameter(
 
 class TestGrown:
     @pytest.fixture
-    def network(self, make_network: Callable) -> TaggerNetwork:
+    def network(self, make_network: Callable) -> ScoreNetwork:
         return make_network()
 
-    def test_old_scores_stay_and_new_tags_sleep(self, network: TaggerNetwork) -> None:
+    def test_old_scores_stay_and_new_tags_sleep(self, network: ScoreNetwork) -> None:
         grown = network.grown(9)
         lengths = np.array([4, 0, 11])
         vectors = make_vectors(lengths)
@@ -173,7 +173,7 @@ class TestGrown:
         torch.testing.assert_close(end[:N_TAGS], old[3])
         assert grown.config.n_tags == 9
 
-    def test_new_tags_wake_up_neutral(self, network: TaggerNetwork) -> None:
+    def test_new_tags_wake_up_neutral(self, network: ScoreNetwork) -> None:
         grown = network.grown(9)
         grown.wake()
         lengths = np.array([4, 11])
@@ -188,19 +188,19 @@ class TestGrown:
         assert not start[N_TAGS:].any()
         assert not end[N_TAGS:].any()
 
-    def test_tags_sleep_through_further_growth(self, network: TaggerNetwork) -> None:
+    def test_tags_sleep_through_further_growth(self, network: ScoreNetwork) -> None:
         grown = network.grown(7).grown(9)
         assert grown.dormant.tolist() == [False] * N_TAGS + [True] * 4
         awake = network.grown(7)
         awake.wake()
         assert awake.grown(9).dormant.tolist() == [False] * 7 + [True] * 2
 
-    def test_sleep_is_saved_with_the_weights(self, network: TaggerNetwork) -> None:
-        copy = TaggerNetwork(make_config(n_tags=9))
+    def test_sleep_is_saved_with_the_weights(self, network: ScoreNetwork) -> None:
+        copy = ScoreNetwork(make_config(n_tags=9))
         copy.load_state_dict(network.grown(9).state_dict())
         assert copy.dormant.tolist() == [False] * N_TAGS + [True] * 4
 
-    def test_training_while_tags_sleep_is_finite(self, network: TaggerNetwork) -> None:
+    def test_training_while_tags_sleep_is_finite(self, network: ScoreNetwork) -> None:
         grown = network.grown(9)
         lengths = np.array([4])
         emissions = grown(make_vectors(lengths), lengths, is_train=True)[0]
@@ -208,7 +208,7 @@ class TestGrown:
         assert torch.isfinite(grown.emission.weight.grad).all()
         assert not grown.emission.weight.grad[N_TAGS:].any()
 
-    def test_networks_share_nothing(self, network: TaggerNetwork) -> None:
+    def test_networks_share_nothing(self, network: ScoreNetwork) -> None:
         before = {name: value.clone() for name, value in network.state_dict().items()}
         grown = network.grown(9)
         grown.wake()
@@ -222,7 +222,7 @@ class TestGrown:
         lengths = np.array([2])
         assert network(make_vectors(lengths), lengths)[0].shape == (2, 9)
 
-    def test_networks_do_not_shrink(self, network: TaggerNetwork) -> None:
+    def test_networks_do_not_shrink(self, network: ScoreNetwork) -> None:
         with pytest.raises(ValueError, match="cannot shrink to 4"):
             network.grown(N_TAGS - 1)
 
@@ -277,6 +277,6 @@ def test_shapes_that_cannot_be(changes: dict, message: str) -> None:
 def test_shapes_at_the_limit(changes: dict) -> None:
     config = make_config(**changes)
     lengths = np.array([23])
-    emissions = TaggerNetwork(config)(make_vectors(lengths), lengths)[0]
+    emissions = ScoreNetwork(config)(make_vectors(lengths), lengths)[0]
     assert emissions.shape == (23, N_TAGS)
     assert type(config)(**config.to_dict()) == config

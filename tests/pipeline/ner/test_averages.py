@@ -37,7 +37,7 @@ def test_averages_are_in_use_inside_the_context_only(averaged):
     nlp, optimizer = averaged
     ner = recognizer(nlp)
     own = parameters(ner)
-    shim_id = ner.model.get_ref("tagger").shims[0].id
+    shim_id = ner.model.get_ref("scores").shims[0].id
     averages = {name: optimizer.averages[shim_id, name].copy() for name in own}
     assert any((averages[name] != own[name]).any() for name in own)
     with nlp.use_params(optimizer.averages):

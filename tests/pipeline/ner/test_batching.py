@@ -70,7 +70,7 @@ def test_gradients_do_not_depend_on_the_batch(output):
     examples = make_examples(nlp) + make_examples(nlp, [("", {}), ("Paris", {})])
 
     def gradients():
-        network = ner.model.get_ref("tagger").shims[0].built
+        network = ner.model.get_ref("scores").shims[0].built
         found = {n: p.grad.numpy().copy() for n, p in network.named_parameters()}
         network.zero_grad(set_to_none=False)
         return found

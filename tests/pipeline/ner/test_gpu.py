@@ -44,7 +44,7 @@ def on_gpu(cpu_nlp, scheme="biluo", output="crf"):
     saved = cpu_nlp.to_bytes()
     require_gpu()
     nlp = make_nlp(scheme, output=output).from_bytes(saved)
-    network = recognizer(nlp).model.get_ref("tagger").shims[0].built
+    network = recognizer(nlp).model.get_ref("scores").shims[0].built
     assert {values.device.type for values in network.parameters()} == {"cuda"}
     return nlp
 

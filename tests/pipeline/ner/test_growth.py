@@ -99,7 +99,7 @@ def test_label_is_added_in_the_middle_of_training():
 
 def moments_of(ner, optimizer, name):
     """Both moments of a parameter, in its own shape or that before it grew."""
-    shim_id = ner.model.get_ref("tagger").shims[0].id
+    shim_id = ner.model.get_ref("scores").shims[0].id
     return [moments[shim_id, name] for moments in (optimizer.mom1, optimizer.mom2)]
 
 
@@ -154,7 +154,7 @@ def test_training_goes_on_after_growth(optimizer, use_averages):
         losses = fit(nlp, make_examples(nlp, MORE_DATA), 10, sgd=sgd)
     assert losses[-1]["crf_ner"] < losses[0]["crf_ner"]
     if use_averages:
-        shim_id = ner.model.get_ref("tagger").shims[0].id
+        shim_id = ner.model.get_ref("scores").shims[0].id
         for name, values in parameters(ner).items():
             assert sgd.averages[shim_id, name].shape == values.shape
             assert np.isfinite(sgd.averages[shim_id, name]).all()
@@ -171,10 +171,10 @@ def test_growth_keeps_gradients_that_are_not_applied_yet():
     ner = recognizer(nlp)
     wrong = [("We left", {"entities": [(0, 2, "PLACE")]})]
     ner.update(make_examples(nlp, wrong))
-    network = ner.model.get_ref("tagger").shims[0].built
+    network = ner.model.get_ref("scores").shims[0].built
     expected = network.emission.weight.grad.numpy().copy()
     ner.add_label("DOG")
     ner.update(make_examples(nlp, [("We left", {})]))
-    network = ner.model.get_ref("tagger").shims[0].built
+    network = ner.model.get_ref("scores").shims[0].built
     gradient = network.emission.weight.grad.numpy()
     np.testing.assert_allclose(gradient[: len(expected)], expected, rtol=1e-5)

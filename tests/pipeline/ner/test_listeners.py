@@ -411,7 +411,7 @@ def test_shared_tok2vec_of_the_readme_is_trained(readme_pipeline, demo_corpus):
     listening = ["tagger", "crf_ner"]
     assert nlp.get_pipe("tok2vec").listening_components == listening
     config = nlp.config.interpolate()["components"]["crf_ner"]["model"]["tok2vec"]
-    assert config["width"] == recognizer(nlp).model.get_ref("tagger").get_dim("nI")
+    assert config["width"] == recognizer(nlp).model.get_ref("scores").get_dim("nI")
     result = scores(nlp, demo_corpus)
     assert result["tag_acc"] > 0.95
     assert result["ents_f"] > 0.3
@@ -492,7 +492,7 @@ def test_any_token_vectors_of_spacy(tok2vec):
     nlp.initialize(lambda: examples)
     losses = fit(nlp, examples, 40)
     assert losses[-1]["crf_ner"] < losses[0]["crf_ner"] / 10
-    assert recognizer(nlp).model.get_ref("tagger").get_dim("nI") == 12
+    assert recognizer(nlp).model.get_ref("scores").get_dim("nI") == 12
     again = make_nlp(tok2vec=tok2vec).from_bytes(nlp.to_bytes())
     assert [entities(doc) for doc in again.pipe(TEXTS)] == [
         entities(nlp(text)) for text in TEXTS

@@ -148,7 +148,7 @@ def test_network_and_crf_are_one_differentiable_function(scheme_name, output, se
         ("Ada left", {}),
     ]
     examples = make_examples(nlp, data)
-    tagger = ner.model.get_ref("tagger")
+    tagger = ner.model.get_ref("scores")
     rng = np.random.default_rng(0)
     vectors = [rng.normal(size=(len(eg.x), 16)).astype("float32") for eg in examples]
     potentials, backprop = tagger.begin_update(vectors)

@@ -17,7 +17,7 @@ from spacy.util import load_model_from_config, registry
 
 from spacy_crf_tagger.pipeline import base
 from spacy_crf_tagger.pipeline.ner.component import CRFEntityRecognizer
-from spacy_crf_tagger.pipeline.ner.factory import DEFAULT_MODEL
+from spacy_crf_tagger.pipeline.ner.component import DEFAULT_MODEL
 from tests.helpers.component import (
     SMALL_MODEL,
     TEXTS,
@@ -357,7 +357,7 @@ def test_debug_model_finds_what_it_needs():
     assert potentials.lengths.tolist() == [len(doc) for doc in docs]
     assert ner.model.get_ref("tok2vec") in ner.model.layers
     assert ner.model.get_dim("nO") == 9
-    assert ner.model.get_ref("tagger").get_dim("nI") == 16
+    assert ner.model.get_ref("scores").get_dim("nI") == 16
     assert ner.model.get_ref("tok2vec").get_dim("nO") == 16
 
 
@@ -464,7 +464,7 @@ def test_large_batches_are_predicted_in_groups(monkeypatch):
 def test_failing_documents_reach_the_error_handler():
     nlp = trained_nlp()
     ner = recognizer(nlp)
-    network = ner.model.get_ref("tagger").shims[0].built
+    network = ner.model.get_ref("scores").shims[0].built
     network.emission.bias.data.fill_(float("nan"))
     with pytest.raises(ValueError, match="NaN"):
         nlp("We left")

@@ -269,7 +269,7 @@ def test_broken_weights_are_named(decoder, parameter):
     nlp = reset_nlp()
     ner = recognizer(nlp)
     ner.cfg["decoder"] = decoder
-    network = ner.model.get_ref("tagger").shims[0].built
+    network = ner.model.get_ref("scores").shims[0].built
     [values] = [v for name, v in network.named_parameters() if name.endswith(parameter)]
     values.data.fill_(float("nan"))
     doc = nlp.make_doc("We left")

@@ -100,7 +100,7 @@ def test_without_an_optimizer_gradients_accumulate(sgd):
     wrong = make_examples(nlp, [("We left", {"entities": [(0, 2, "PLACE")]})])
 
     def gradient():
-        network = ner.model.get_ref("tagger").shims[0].built
+        network = ner.model.get_ref("scores").shims[0].built
         return network.emission.weight.grad.numpy().copy()
 
     ner.update(wrong, sgd=sgd)

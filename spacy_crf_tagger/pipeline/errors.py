@@ -1,0 +1,36 @@
+"""Errors that say which component of the pipeline they come from."""
+
+from contextlib import contextmanager
+from typing import Iterator, Sequence, Type
+
+import numpy as np
+
+# Labels or tags that a message shows.
+_MOST_NAMES = 20
+
+
+@contextmanager
+def working(name: str, doing: str = "", *more: Type[Exception]) -> Iterator[None]:
+    """Name the component in errors, and compute whatever NumPy has been told to raise:
+    rounding to zero, for one, is no error here.
+
+    name (str): The name of the component.
+    doing (str): What an error means, in words that it is the end of.
+    *more (Type[Exception]): Errors that become a `ValueError` as well.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except Exception as error:
+        prefix = f"Component '{name}': "
+        named = str(error).startswith(prefix)  # by a property that was used here
+        if named or not isinstance(error, (ValueError, *more)):
+            raise
+        raise ValueError(f"{prefix}{doing}{error}") from error
+
+
+def few(names: Sequence[str]) -> str:
+    """RETURNS (str): The first names of a list; there may be thousands."""
+    shown = ", ".join(map(repr, names[:_MOST_NAMES]))
+    n_more = len(names) - _MOST_NAMES
+    return f"[{shown}, and {n_more} more]" if n_more > 0 else f"[{shown}]"

@@ -1,0 +1,61 @@
+"""What a user can set: checked once, in one place."""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Dict, Mapping, Tuple, Type, TypeVar
+
+from ..crf.options import Number, check_numbers
+
+Self = TypeVar("Self", bound="CRFSettings")
+
+
+@dataclass(frozen=True)
+class CRFSettings:
+    """The settings of any component; a subclass adds its own.
+
+    temperature (float): What scores are divided by for probabilities. Calibration sets
+        it.
+    """
+
+    # The values that a setting can have, and the range of one that is a number.
+    choices: ClassVar[Mapping[str, Tuple[str, ...]]] = {}
+    numbers: ClassVar[Mapping[str, Number]] = {
+        "temperature": Number(low=1e-3, high=1e3)
+    }
+
+    temperature: float = 1.0
+
+    @classmethod
+    def from_cfg(cls: Type[Self], cfg: Mapping[str, Any]) -> Self:
+        """Read and check the settings among the values of a component's `cfg`.
+
+        cfg (Mapping[str, Any]): The values; others are passed over, and missing ones
+            have their defaults.
+        RETURNS (CRFSettings): The settings.
+        RAISES (ValueError): For a value that is not allowed.
+        """
+        known = {f.name: cfg[f.name] for f in fields(cls) if f.name in cfg}
+        settings = cls(**known)
+        settings.validate()
+        return settings
+
+    def validate(self) -> None:
+        """Check every value.
+
+        RAISES (ValueError): For a value that is not allowed; says which are.
+        """
+        for name, choices in self.choices.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"unknown {name} {getattr(self, name)!r}: choose one of "
+                    f"{', '.join(map(repr, choices))}."
+                )
+        values = {name: getattr(self, name) for name in self.numbers}
+        check_numbers(values, self.numbers)
+
+    def to_cfg(self) -> Dict[str, Any]:
+        """RETURNS (Dict[str, Any]): The settings as plain values."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {
+            name: dict(value) if isinstance(value, Mapping) else value
+            for name, value in values.items()
+        }
