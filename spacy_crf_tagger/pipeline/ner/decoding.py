@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from ...crf import Lattice, Potentials, TagScheme, viterbi
+from ...crf.arrays import to_numpy
 from ...crf.inference import ImpossibleSequenceError
-from ...crf.lattice import Lengths, offsets_of, to_numpy
+from ...crf.lattice import Lengths, offsets_of
 from ...crf.risk import largest_expected_f, minimum_risk
 from ...crf.scheme import OUTSIDE, TaggedSpans
 from ...crf.spans import Floats, ScoredSpans, SpanPosterior

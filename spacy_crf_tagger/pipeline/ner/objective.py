@@ -17,7 +17,7 @@ from ...crf import (
     negative_span_loss,
     path_loss,
 )
-from ...crf.lattice import Array
+from ...crf.arrays import Array
 from ...crf.scheme import OUTSIDE
 from ..scores import for_crf
 from .annotation import UNKNOWN, Annotation, Tags, annotated_mask

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc, Span
 
 from ...crf import Lattice, Potentials, k_best, log_partition, sample
-from ...crf.lattice import offsets_of, to_numpy
+from ...crf.arrays import to_numpy
+from ...crf.lattice import offsets_of
 from ...crf.spans import SpanPosterior
 from ..base import CRFPipe
 from .decoding import naming_document, prediction_lattice, spans_by_document
