@@ -16,12 +16,12 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_crf_tagger.crf import TagScheme, viterbi
-from spacy_crf_tagger.crf.lattice import Lengths, offsets_of, to_numpy
+from spacy_crf_tagger.crf.arrays import to_numpy
+from spacy_crf_tagger.crf.lattice import Lengths, offsets_of
 from spacy_crf_tagger.crf.scheme import Constraints, TaggedSpans
 from spacy_crf_tagger.crf.spans import SpanPosterior
-from spacy_crf_tagger.pipeline.ner.component import CRFEntityRecognizer
+from spacy_crf_tagger.pipeline.ner.component import CRFEntityRecognizer, make_crf_ner
 from spacy_crf_tagger.pipeline.ner.decoding import Prediction, spans_by_document
-from spacy_crf_tagger.pipeline.ner.component import make_crf_ner
 
 FACTORY = "crf_ner_free_tags"
 

@@ -2,11 +2,9 @@
 
 Kernels read and write memory without bounds, and trust what has passed here. Each check
 returns what it was given in the form in which kernels take it, or raises a `ValueError`
-that says what was wrong, where, and what to do. None loads torch: a tensor is one only
-if torch is loaded already.
+that says what was wrong, where, and what to do.
 """
 
-import sys
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any, Optional, Sequence, Tuple
@@ -14,18 +12,14 @@ from typing import Any, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .limits import FEW, is_bounded, is_tensor, joined, require_bounded
+from . import arrays
+from .limits import FEW, is_bounded, joined, require_bounded
 
 # Numbers that a question may fill memory with, 8 GiB of doubles.
 MOST_NUMBERS = 2**30
 
 _INT64 = np.dtype(np.int64)
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
-
-
-def place_of(scores: Any) -> str:
-    """RETURNS (str): What kind of array scores are, and where."""
-    return f"a tensor on {scores.device}" if is_tensor(scores) else "a NumPy array"
 
 
 def as_scores(value: Any, name: str, like: Any = None) -> Any:
@@ -38,7 +32,7 @@ def as_scores(value: Any, name: str, like: Any = None) -> Any:
         integers have no -inf.
     RAISES (ValueError): If they are no real numbers, or of another kind.
     """
-    if type(value) is not np.ndarray and is_tensor(value):
+    if type(value) is not np.ndarray and arrays.is_tensor(value):
         scores = _float_tensor(value, name)
         _require_same_place(scores, name, like)
         return scores
@@ -51,28 +45,21 @@ def as_scores(value: Any, name: str, like: Any = None) -> Any:
 
 
 def _require_same_place(scores: Any, name: str, like: Any) -> None:
-    # Most are NumPy arrays.
-    if like is None or type(scores) is type(like) is np.ndarray:
-        return
-    if place_of(scores) != place_of(like):
+    if like is not None and not arrays.are_together(scores, like):
         raise ValueError(
-            f"CRF {name} scores are {place_of(scores)}, but the emissions are "
-            f"{place_of(like)}. Give all scores as NumPy arrays, or all as tensors on "
-            "one device."
+            f"CRF {name} scores are {arrays.place_of(scores)}, but the emissions are "
+            f"{arrays.place_of(like)}. Give all scores as NumPy arrays, or all as "
+            "tensors on one device."
         )
 
 
 def _float_tensor(tensor: Any, name: str) -> Any:
-    torch = sys.modules["torch"]
-    unusual = tensor.is_nested or tensor.layout is not torch.strided
-    if unusual or tensor.is_meta or tensor.is_quantized or tensor.is_complex():
+    if not arrays.is_tensor_of_reals(tensor):
         raise ValueError(
             f"CRF {name} scores must be real numbers in a dense tensor, not of "
             f"{tensor.dtype} and {tensor.layout} on {tensor.device}."
         )
-    tensor = tensor.detach()  # gradients are computed without torch's
-    is_usual = tensor.dtype in (torch.float32, torch.float64)
-    return tensor if is_usual else tensor.double()
+    return arrays.float_tensor(tensor)
 
 
 def _as_floats(array: NDArray[Any], name: str) -> NDArray[Any]:
@@ -168,19 +155,17 @@ def as_mask(value: Any, name: str, shape: Sequence[Optional[int]]) -> Any:
     RAISES (ValueError): If its shape is another, or it is not boolean: what stands for
         True among other numbers would be a guess.
     """
-    mask: Any = value
-    if not is_tensor(value) or value.is_sparse:
-        mask = _as_array(value, name)
+    mask = value if arrays.is_dense_tensor(value) else _as_array(value, name)
     if tuple(mask.shape) != tuple(shape) and (mask.ndim, *shape) != (1, None):
         raise ValueError(
             f"{name} has shape {tuple(mask.shape)}, but must have {tuple(shape)}."
         )
-    if mask.dtype != np.bool_ and str(mask.dtype) != "torch.bool":
+    if not arrays.is_boolean(mask):
         raise ValueError(
             f"{name} must be boolean, not of dtype {mask.dtype}: convert it, so that "
             "True stands for what is allowed."
         )
-    return mask.detach() if is_tensor(mask) else mask
+    return arrays.without_history(mask)
 
 
 def as_indices(
@@ -228,12 +213,7 @@ def as_weights(value: Any, name: str, size: int, like: Any) -> Any:
         )
     if not all(map(isfinite, weights.tolist())):
         raise ValueError(f"{name} must be finite, but one is NaN or infinite.")
-    if is_tensor(like):
-        torch = sys.modules["torch"]
-        return torch.as_tensor(weights, dtype=torch.float64, device=like.device)
-    if is_tensor(weights):
-        weights = weights.cpu().numpy()
-    return np.ascontiguousarray(weights, dtype=np.float64)
+    return arrays.doubles_like(weights, like)
 
 
 def as_count(value: Any, name: str, least: int = 0, most: Optional[int] = None) -> int:
@@ -343,8 +323,6 @@ def _as_array(value: Any, name: str) -> NDArray[Any]:
             f"{name} must not be a masked array. Fill it, or leave out what is masked."
         )
     try:
-        if is_tensor(value):
-            value = value.detach().cpu().numpy()
-        return np.asarray(value)
+        return arrays.read_array(value)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise ValueError(f"{name} cannot be read as an array: {error}") from error

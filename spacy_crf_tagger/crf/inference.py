@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import checks, limits
+from .arrays import Array
 from .lattice import (
-    Array,
     Expectation,
     Lattice,
     Marginals,

@@ -1,17 +1,16 @@
 """The lattice: the scores of every tag sequence, and which of them are allowed."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypeAlias
 
 from . import checks, limits
+from .arrays import Array, forbid, like_array, zeros_like
 from .scheme import Constraints
 
-# A numpy.ndarray or a torch.Tensor; all arrays of one lattice are of one kind.
-Array: TypeAlias = Any
 Lengths: TypeAlias = NDArray[np.int64]
 
 
@@ -34,18 +33,56 @@ class Potentials(NamedTuple):
     end: Optional[Array]
     lengths: Lengths
 
+    def map(self, function: Callable[[Array], Array]) -> "Potentials":
+        """Apply a function to all scores that there are.
+
+        function (Callable[[Array], Array]): The function.
+        RETURNS (Potentials): What it returned for each, for the same sequences.
+        """
+        results = [None if scores is None else function(scores) for scores in self[:-1]]
+        return Potentials._make([*results, self.lengths])
+
+    def plus(self, other: "Potentials", factor: float = 1.0) -> "Potentials":
+        """Add others, or some times as much.
+
+        other (Potentials): Scores or gradients for the same tags and sequences.
+        factor (float): How many times they are added.
+        RETURNS (Potentials): Each score plus the factor times the other one.
+        RAISES (ValueError): If only one of them has transitions, start or end scores.
+        """
+        sums: List[Optional[Array]] = []
+        for name, own, more in zip(
+            self._fields[:-1], self[:-1], other[:-1], strict=True
+        ):
+            if (own is None) != (more is None):
+                raise ValueError(
+                    f"Potentials are added up of which only one has {name} scores. Add "
+                    "those of one network."
+                )
+            if factor != 1.0 and more is not None:
+                more = factor * more
+            sums.append(None if own is None else own + more)
+        return Potentials._make([*sums, self.lengths])
+
+    def scaled(self, factor: float) -> "Potentials":
+        """RETURNS (Potentials): All scores times a factor."""
+        return self.map(lambda scores: scores * factor)
+
     def divided_by(self, temperature: float) -> "Potentials":
         """RETURNS (Potentials): All scores divided by a temperature: above 1 it makes
         the distribution over paths flatter, and changes no order of paths.
         RAISES (ValueError): If it is not from 1e-6 to 1e6, or scores are no numbers.
         """
         temperature = checks.as_number(temperature, "temperature", 1e-6, 1e6)
-        with np.errstate(over="ignore"):  # of large negative numbers, to -inf
-            divided = [
-                None if scores is None else checks.as_scores(scores, name) / temperature
+        checked = self._replace(
+            **{
+                name: checks.as_scores(scores, name)
                 for name, scores in zip(self._fields[:-1], self[:-1], strict=True)
-            ]
-        return Potentials._make([*divided, self.lengths])
+                if scores is not None
+            }
+        )
+        with np.errstate(over="ignore"):  # of large negative numbers, to -inf
+            return checked.map(lambda scores: scores / temperature)
 
 
 class Marginals(NamedTuple):
@@ -132,7 +169,7 @@ class Lattice:
         checked = checks.lattice_arrays(
             self.emissions, self.transitions, self.start, self.end, self.lengths
         )
-        self.__dict__.update(zip(_FIELDS, checked, strict=True))
+        self.__dict__.update(zip(Potentials._fields, checked, strict=True))
 
     @classmethod
     def build(
@@ -169,17 +206,16 @@ class Lattice:
         )
         if constraints is not None:
             _require_constraints(constraints, emissions.shape[1])
-            transitions = _forbid(transitions, constraints.transitions)
-            start = _forbid(start, constraints.start)
-            end = _forbid(end, constraints.end)
+            transitions = forbid(transitions, constraints.transitions)
+            start = forbid(start, constraints.start)
+            end = forbid(end, constraints.end)
         if allowed is not None:
-            emissions = _forbid(emissions, _as_allowed(allowed, emissions))
-        return _trusted(emissions, transitions, start, end, lengths)
+            emissions = forbid(emissions, _as_allowed(allowed, emissions))
+        return _trusted(Potentials(emissions, transitions, start, end, lengths))
 
     def _with(self, **changes: Array) -> "Lattice":
         """RETURNS (Lattice): One with changes that need no check."""
-        own = {name: getattr(self, name) for name in _FIELDS}
-        return _trusted(**{**own, **changes})
+        return _trusted(self.potentials._replace(**changes))
 
     def restrict(self, allowed: NDArray[np.bool_]) -> "Lattice":
         """Forbid tags at tokens.
@@ -190,7 +226,7 @@ class Lattice:
             mask is not boolean.
         """
         mask = _as_allowed(allowed, self.emissions)
-        return self._with(emissions=_forbid(self.emissions, mask))
+        return self._with(emissions=forbid(self.emissions, mask))
 
     def add_scores(self, scores: Array) -> "Lattice":
         """Add to the scores of tags at tokens. What is forbidden stays so.
@@ -233,6 +269,13 @@ class Lattice:
         return int(self.emissions.shape[1])
 
     @property
+    def potentials(self) -> Potentials:
+        """RETURNS (Potentials): All scores, and the lengths."""
+        return Potentials(
+            self.emissions, self.transitions, self.start, self.end, self.lengths
+        )
+
+    @property
     def scores(self) -> Tuple[Array, Array, Array, Array]:
         """RETURNS (Tuple): Emissions, transitions, start and end scores."""
         return self.emissions, self.transitions, self.start, self.end
@@ -241,25 +284,15 @@ class Lattice:
         """RETURNS (Lattice): The lattice with `-inf` for scores that are as good as
         that, for recursions that take differences of such scores.
         """
-        forbidden = [_forbid(each, each >= limits.FAINT) for each in self.scores]
-        return self._with(**dict(zip(_FIELDS[:4], forbidden, strict=True)))
+        return _trusted(
+            self.potentials.map(lambda each: forbid(each, each >= limits.FAINT))
+        )
 
 
-_FIELDS = ("emissions", "transitions", "start", "end", "lengths")
-
-
-def _trusted(
-    emissions: Array, transitions: Array, start: Array, end: Array, lengths: Lengths
-) -> Lattice:
+def _trusted(checked: Potentials) -> Lattice:
     """RETURNS (Lattice): One of what has been checked already."""
     lattice = object.__new__(Lattice)
-    lattice.__dict__.update(
-        emissions=emissions,
-        transitions=transitions,
-        start=start,
-        end=end,
-        lengths=lengths,
-    )
+    lattice.__dict__.update(zip(Potentials._fields, checked, strict=True))
     return lattice
 
 
@@ -284,55 +317,3 @@ def offsets_of(lengths: Lengths) -> Lengths:
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
-
-
-def to_numpy(array: Array) -> Any:
-    """RETURNS (NDArray): The same numbers as a NumPy array."""
-    return array if isinstance(array, np.ndarray) else array.cpu().numpy()
-
-
-def like_array(array: Array, like: Array) -> Array:
-    """RETURNS (Array): The same numbers as an array of another's kind and device."""
-    if isinstance(like, np.ndarray):
-        return to_numpy(array)
-    import torch
-
-    if isinstance(array, np.ndarray):
-        # Torch cannot share an array that is read-only, as some masks are.
-        array = torch.from_numpy(np.array(array))
-    return array.to(like.device)
-
-
-def zeros_like(array: Array, shape: Sequence[int]) -> Array:
-    """RETURNS (Array): Zeros of the kind and precision of another array."""
-    if isinstance(array, np.ndarray):
-        return np.zeros(shape, dtype=array.dtype)
-    return array.new_zeros(shape)
-
-
-def add_rows(
-    array: Array, rows: Lengths, values: Array, factors: NDArray[np.float64]
-) -> Array:
-    """Add to rows of an array, some of which may be named several times.
-
-    array (Array): The array, [N, K]. It is changed.
-    rows (NDArray[int]): The row to add to, for each row of the values, [R].
-    values (Array): What is added, [R, K].
-    factors (NDArray[float]): What it is multiplied by, [R, 1].
-    RETURNS (Array): The array.
-    """
-    if isinstance(array, np.ndarray):
-        np.add.at(array, rows, (values * factors).astype(array.dtype))
-        return array
-    import torch
-
-    weighted = values * torch.as_tensor(factors, device=array.device)
-    index = torch.as_tensor(rows, device=array.device)
-    return array.index_add_(0, index, weighted.to(array.dtype))
-
-
-def _forbid(scores: Array, allowed: Array) -> Array:
-    mask = like_array(allowed, scores)
-    if isinstance(scores, np.ndarray):
-        return np.where(mask, scores, -np.inf)
-    return scores.masked_fill(~mask, -np.inf)

@@ -1,10 +1,11 @@
 """How large scores may be, so that their sums keep the digits that matter."""
 
-import sys
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .arrays import concatenate, count_true, to_numpy
 
 # A path of 1,000 tokens adds up 2,001 scores. With none above this, their sum is below
 # 2e9, where a double has digits down to 2e-7, and all roundings together come to less
@@ -21,17 +22,9 @@ _DIGITS_LOST = (
 )
 
 
-def is_tensor(value: Any) -> bool:
-    """RETURNS (bool): Whether a value is a torch tensor."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Tensor)
-
-
 def joined(transitions: Any, start: Any, end: Any) -> Any:
     """RETURNS (Array): The scores that do not depend on tokens, in a row."""
-    if is_tensor(start):
-        return sys.modules["torch"].cat((transitions.reshape(-1), start, end))
-    return np.concatenate((transitions.reshape(-1), start, end))
+    return concatenate((transitions.reshape(-1), start, end))
 
 
 def is_bounded(scores: Any) -> bool:
@@ -74,7 +67,7 @@ def require_digits(log_scores: Any, lengths: NDArray[np.int64], what: str) -> No
     """
     if are_usual(log_scores):
         return
-    values = np.asarray(log_scores.cpu() if is_tensor(log_scores) else log_scores)
+    values = to_numpy(log_scores)
     fine = (values >= -LIMIT * (2 * lengths + 1)) | (values == -np.inf)
     if not fine.all():
         number = int(np.argmin(fine))
@@ -94,11 +87,7 @@ def are_usual(log_scores: Any) -> bool:
 def has_faint(emissions: Any, transitions: Any, start: Any, end: Any) -> bool:
     """RETURNS (bool): Whether a score is a large negative number, but not `-inf`."""
     for scores in (emissions, joined(transitions, start, end)):
-        n_low = _count(scores < -LIMIT)
-        if n_low and n_low != _count(scores == -np.inf):
+        n_low = count_true(scores < -LIMIT)
+        if n_low and n_low != count_true(scores == -np.inf):
             return True
     return False
-
-
-def _count(mask: Any) -> int:
-    return int(mask.sum()) if is_tensor(mask) else int(np.count_nonzero(mask))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import checks, limits
+from .arrays import Array, place_of
 from .inference import (
     Backend,
     forward_backward,
@@ -13,7 +14,7 @@ from .inference import (
     require_lattice,
     require_possible,
 )
-from .lattice import Array, Lattice, Marginals, Potentials
+from .lattice import Lattice, Marginals, Potentials
 
 
 def path_loss(
@@ -124,7 +125,7 @@ def _require_same_sequences(a: Lattice, b: Lattice) -> None:
             f"Two lattices are compared that differ in their tags ({a.n_tags} and "
             f"{b.n_tags}) or in the lengths of their sequences."
         )
-    places = [checks.place_of(lattice.emissions) for lattice in (a, b)]
+    places = [place_of(lattice.emissions) for lattice in (a, b)]
     if places[0] != places[1]:
         raise ValueError(
             f"Two lattices are compared of which one is {places[0]}, the other "

@@ -6,21 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import checks, limits
+from .arrays import add_rows, to_numpy, zeros_like
 from .inference import (
     Backend,
     ImpossibleSequenceError,
     kernels_for,
     require_paths_with_digits,
 )
-from .lattice import (
-    Lattice,
-    Lengths,
-    Potentials,
-    add_rows,
-    offsets_of,
-    to_numpy,
-    zeros_like,
-)
+from .lattice import Lattice, Lengths, Potentials, offsets_of
 from .scheme import TagScheme
 from .spans import require_tags
 
@@ -69,8 +62,7 @@ def negative_span_loss(
     checked = _as_spans(spans, free.lengths, scheme)
     free = require_paths_with_digits(free, kernels)
     losses = np.zeros(len(checked))
-    zeros = [zeros_like(each, each.shape) for each in free.scores]
-    gradients = Potentials._make([*zeros, free.lengths])
+    gradients = free.potentials.map(lambda each: zeros_like(each, each.shape))
     for chunk in _chunks(checked, free.lengths):
         copies = _Copies(free, checked[chunk], scheme)
         losses[chunk], gradients = copies.add_loss(gradients, kernels)
@@ -130,10 +122,12 @@ class _Copies:
         )
         marginals = kernels.forward_backward(self.lattice, weights)
         by_row = np.repeat(weights, self.lattice.lengths)[:, None]
-        emissions = add_rows(gradients.emissions, self.rows, marginals.tags, by_row)
-        sums = (marginals.transitions, marginals.start, marginals.end)
-        totals = [a + b for a, b in zip(gradients[1:4], sums, strict=True)]
-        summed = Potentials._make([emissions, *totals, gradients.lengths])
+        summed = gradients._replace(
+            emissions=add_rows(gradients.emissions, self.rows, marginals.tags, by_row),
+            transitions=gradients.transitions + marginals.transitions,
+            start=gradients.start + marginals.start,
+            end=gradients.end + marginals.end,
+        )
         return log_z[first] - log_without, summed
 
 

@@ -5,8 +5,9 @@ from typing import NamedTuple, Optional, Sequence, Union
 import numpy as np
 
 from . import checks
+from .arrays import Array, concatenate
 from .inference import Backend, kernels_for, require_good
-from .lattice import Array, Lattice
+from .lattice import Lattice
 
 # Random numbers that are held at a time.
 _MAX_NUMBERS = 2**22
@@ -76,11 +77,7 @@ def sample(
         backend.sample(lattice, rng.random((min(size, n - first), n_tokens)))
         for first in range(0, n, size)
     ]
-    if isinstance(chunks[0], np.ndarray):
-        return np.concatenate(chunks)
-    import torch
-
-    return torch.cat(chunks)
+    return concatenate(chunks)
 
 
 def _as_seed(seed: Union[int, Sequence[int]]) -> Union[int, Sequence[int]]:

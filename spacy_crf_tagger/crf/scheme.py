@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import checks
-from .limits import is_tensor
+from .arrays import to_numpy
 
 OUTSIDE = 0
 POSITIONS = {"biluo": "BILU", "bio": "BI"}
@@ -40,7 +40,7 @@ class Constraints:
         ):
             what = f"Constraints' {name}"
             mask = checks.as_mask(getattr(self, name), what, shape)
-            self.__dict__[name] = mask.cpu().numpy() if is_tensor(mask) else mask
+            self.__dict__[name] = to_numpy(mask)
 
 
 class TaggedSpans(NamedTuple):

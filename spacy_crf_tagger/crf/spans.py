@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import checks
+from .arrays import to_numpy
 from .inference import Backend, require_lattice, require_possible
-from .lattice import Lattice, offsets_of, to_numpy
+from .lattice import Lattice, offsets_of
 from .posterior import tag_posterior
 from .scheme import OUTSIDE, TagScheme
 

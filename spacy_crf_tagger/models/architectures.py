@@ -10,7 +10,8 @@ from thinc.types import Floats2d
 from thinc.util import torch2xp, xp2torch
 from torch import Tensor
 
-from ..crf.lattice import Array, Lengths, Potentials
+from ..crf.arrays import Array
+from ..crf.lattice import Lengths, Potentials
 from ..crf.options import RATE, SIZE, Number, check_numbers, naming_option_of
 from .isolation import making_tensors
 from .network import NetworkConfig

@@ -186,8 +186,8 @@ def test_torch_kernels_give_arrays_back_for_arrays() -> None:
 
 def test_the_arrays_choose_the_backend() -> None:
     lattice = random_lattice(np.random.default_rng(1), [2], n_tags=2)
-    assert backend_for(lattice).__name__.endswith("numba_backend")
-    assert backend_for(as_tensors(lattice)).__name__.endswith("torch_backend")
+    assert backend_for(lattice).__name__.endswith("numba.backend")
+    assert backend_for(as_tensors(lattice)).__name__.endswith("torch.backend")
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,7 @@ from spacy.training import Example
 from spacy.util import load_model_from_config, registry
 
 from spacy_crf_tagger.pipeline import base
-from spacy_crf_tagger.pipeline.ner.component import CRFEntityRecognizer
-from spacy_crf_tagger.pipeline.ner.component import DEFAULT_MODEL
+from spacy_crf_tagger.pipeline.ner.component import DEFAULT_MODEL, CRFEntityRecognizer
 from tests.helpers.component import (
     SMALL_MODEL,
     TEXTS,

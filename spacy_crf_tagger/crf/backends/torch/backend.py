@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ... import limits
+from ...arrays import Array
 from ...lattice import (
-    Array,
     Expectation,
     Lattice,
     Lengths,
