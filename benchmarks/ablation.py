@@ -44,7 +44,7 @@ from .harness.training import (
 )
 
 COMPONENT = "crf_ner"
-CODE = Path(__file__).parent / "ablation_code.py"
+CODE = Path(__file__).parent / "harness" / "ablation_code.py"
 
 
 class Variant(NamedTuple):

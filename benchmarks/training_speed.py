@@ -24,7 +24,7 @@ from .harness.training import WORK, config_path, convert, spacy, write_result
 
 MODELS = ("crf_ner", "ner")
 CORPUS = "ncbi-disease"
-LOGGER = Path(__file__).parent / "timing_logger.py"
+LOGGER = Path(__file__).parent / "harness" / "timing_logger.py"
 
 
 def main(

@@ -2,26 +2,27 @@
 tag may follow any other, in training and in prediction, and what is invalid is read as
 well as it can be.
 
-    python -m spacy train … --code benchmarks/free_tags.py \
+    python -m spacy train … --code benchmarks/harness/free_tags.py \
         --components.crf_ner.factory crf_ner_free_tags
 """
 
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from inspect import signature
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokens import Doc
+from thinc.api import Model
 
-from spacy_crf_tagger.crf import TagScheme, viterbi
+from spacy_crf_tagger.crf import Constraints, Potentials, TagScheme, viterbi
 from spacy_crf_tagger.crf.arrays import to_numpy
 from spacy_crf_tagger.crf.lattice import Lengths, offsets_of
-from spacy_crf_tagger.crf.scheme import Constraints, TaggedSpans
-from spacy_crf_tagger.crf.spans import SpanPosterior
-from spacy_crf_tagger.pipeline.ner.component import CRFEntityRecognizer, make_crf_ner
-from spacy_crf_tagger.pipeline.ner.decoding import Prediction, spans_by_document
+from spacy_crf_tagger.crf.scheme import TaggedSpans
+from spacy_crf_tagger.crf.spans import SpanPosterior, by_sequence
+from spacy_crf_tagger.pipeline.ner.component import CRFEntityRecognizer
+from spacy_crf_tagger.pipeline.ner.decoding import Prediction
 
 FACTORY = "crf_ner_free_tags"
 
@@ -62,30 +63,21 @@ class FreeTagScheme(TagScheme):
 class FreeTagsRecognizer(CRFEntityRecognizer):
     """`crf_ner` for which no tag sequence is invalid."""
 
-    @property
-    def scheme(self) -> FreeTagScheme:
-        """RETURNS (FreeTagScheme): The tags of the labels."""
-        if not isinstance(self._scheme, FreeTagScheme) or (
-            self._scheme.labels != self.labels
-        ):
-            self._scheme = FreeTagScheme(self.labels, self.cfg["scheme"])
-        return cast(FreeTagScheme, self._scheme)
+    def make_tags(self, labels: Sequence[str]) -> FreeTagScheme:
+        return FreeTagScheme(labels, self.settings.scheme)
 
-    def predict(self, docs: Any) -> list[Prediction]:
+    def analyse(self, docs: list[Doc], potentials: Potentials) -> list[Prediction]:
         """RETURNS (list[Prediction]): The entities that the best tags of each document
         can be read as, and their probabilities.
         """
-        predictions: list[Prediction] = []
-        scheme = self.scheme
-        for _, lattice in self._lattices(docs):
-            tags = to_numpy(viterbi(lattice).tags)
-            spans = scheme.read(tags, lattice.lengths)
-            scores = SpanPosterior(lattice, scheme).probabilities(*spans)
-            by_document = spans_by_document(spans, lattice.lengths)
-            limits = np.cumsum([len(own) for own in by_document])[:-1]
-            of_document = np.split(scores.astype(np.float32), limits)
-            predictions += map(Prediction, by_document, of_document)
-        return predictions
+        lattice, scheme = self.lattice(docs, potentials), self.make_tags(self.labels)
+        tags = to_numpy(viterbi(lattice).tags)
+        spans = scheme.read(tags, lattice.lengths)
+        scores = SpanPosterior(lattice, scheme).probabilities(*spans)
+        by_document = by_sequence(spans, lattice.lengths)
+        limits = np.cumsum([len(own) for own in by_document])[:-1]
+        of_document = np.split(scores.astype(np.float32), limits)
+        return list(map(Prediction, by_document, of_document))
 
 
 def best_tags(component: CRFEntityRecognizer, docs: list[Doc]) -> list[NDArray[Any]]:
@@ -93,7 +85,7 @@ def best_tags(component: CRFEntityRecognizer, docs: list[Doc]) -> list[NDArray[A
     of each document.
     """
     tags: list[NDArray[Any]] = []
-    for _, lattice in component._lattices(docs):
+    for _, lattice in component.lattices(docs):
         inner = np.cumsum(lattice.lengths)[:-1]
         tags += np.split(to_numpy(viterbi(lattice).tags), inner)
     return tags
@@ -111,13 +103,39 @@ def is_valid(tags: NDArray[Any], scheme: TagScheme) -> bool:
     )
 
 
-def make_crf_ner_free_tags(**settings: Any) -> FreeTagsRecognizer:
+@Language.factory(FACTORY)
+def make_crf_ner_free_tags(
+    nlp: Language,
+    name: str,
+    model: Model[list[Doc], Potentials],
+    scheme: str,
+    spans_key: str | None,
+    decoder: str,
+    threshold: float | None,
+    presets: str,
+    missing: str,
+    entity_ratio: float,
+    entity_ratio_margin: float,
+    entity_ratio_weight: float,
+    incorrect_spans_key: str | None,
+    label_weights: dict[str, float] | None,
+    scorer: Callable[..., Any] | None,
+) -> FreeTagsRecognizer:
     """Create the component from the settings of `crf_ner`, all of them."""
-    component = make_crf_ner(**settings)
-    component.__class__ = FreeTagsRecognizer
-    return cast(FreeTagsRecognizer, component)
-
-
-# This is where spaCy finds the names of the settings.
-make_crf_ner_free_tags.__signature__ = signature(make_crf_ner)  # type: ignore[attr-defined]
-Language.factory(FACTORY, func=make_crf_ner_free_tags)
+    return FreeTagsRecognizer(
+        nlp.vocab,
+        model,
+        name,
+        scorer=scorer,
+        scheme=scheme,
+        spans_key=spans_key,
+        decoder=decoder,
+        threshold=threshold,
+        presets=presets,
+        missing=missing,
+        entity_ratio=entity_ratio,
+        entity_ratio_margin=entity_ratio_margin,
+        entity_ratio_weight=entity_ratio_weight,
+        incorrect_spans_key=incorrect_spans_key,
+        label_weights=label_weights or {},
+    )

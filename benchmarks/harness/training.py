@@ -14,7 +14,7 @@ from spacy import blank
 from spacy.tokens import DocBin
 from wasabi import msg
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 WORK = Path("/tmp/crf-benchmarks")
 DATA = ROOT.parent / "shared" / "data"

@@ -122,6 +122,22 @@ def count_true(mask: Array) -> int:
     return int(mask.sum())
 
 
+def pad_with_forbidden(scores: Array, n: int, axes: int) -> Array:
+    """Add scores of `-inf` at the end of the last axes of an array.
+
+    scores (Array): The scores.
+    n (int): How many entries are added along an axis.
+    axes (int): How many axes become longer.
+    RETURNS (Array): The longer array.
+    """
+    kept = scores.ndim - axes
+    shape = [size + n * (axis >= kept) for axis, size in enumerate(scores.shape)]
+    padded = zeros_like(scores, shape)
+    padded[...] = -np.inf
+    padded[tuple(slice(size) for size in scores.shape)] = scores
+    return padded
+
+
 def forbid(scores: Array, allowed: Array) -> Array:
     """Forbid what scores are for.
 

@@ -14,8 +14,9 @@ from spacy.training import Corpus, Example
 from ..crf import Potentials
 from ..crf.scheme import OUTSIDE
 from ..crf.spans import SpanPosterior
-from ..pipeline.base import CRFPipe
-from ..pipeline.ner.annotation import UNKNOWN, Tags, read_annotation
+from ..pipeline.annotation import UNKNOWN, Tags
+from ..pipeline.ner.annotation import read_annotation
+from ..pipeline.ner.component import CRFEntityRecognizer
 from ..pipeline.ner.decoding import prediction_lattice
 from ..pipeline.ner.settings import Settings
 
@@ -72,15 +73,17 @@ def fit_temperature(
     return round(float(np.exp(best)), 4)
 
 
-def find_component(nlp: Language, name: str) -> CRFPipe:
+def find_component(nlp: Language, name: str) -> CRFEntityRecognizer:
     """Get a component that has a temperature.
 
     nlp (Language): The pipeline.
     name (str): The name of the component.
-    RETURNS (CRFPipe): The component.
+    RETURNS (CRFEntityRecognizer): The component.
     RAISES (ValueError): If there is no such component, or it is disabled.
     """
-    pipes = {n: pipe for n, pipe in nlp.pipeline if isinstance(pipe, CRFPipe)}
+    pipes = {
+        n: pipe for n, pipe in nlp.pipeline if isinstance(pipe, CRFEntityRecognizer)
+    }
     if name not in pipes:
         raise ValueError(
             f"'{name}' is no crf_ner component of the pipeline. Those that are: "
@@ -157,7 +160,7 @@ def _score(
     groups: List[_Group] = []
     for docs, potentials in component.scored([example.x for example in examples]):
         own = list(islice(remaining, len(docs)))
-        if potentials is not None:
+        if len(potentials.emissions):
             # Tokens of labels that the component does not have are unknown; they would
             # be impossible at any temperature.
             annotation = read_annotation(
@@ -167,7 +170,9 @@ def _score(
     return groups
 
 
-def _log_loss(group: _Group, component: CRFPipe, settings: Settings) -> float:
+def _log_loss(
+    group: _Group, component: CRFEntityRecognizer, settings: Settings
+) -> float:
     lattice = prediction_lattice(
         group.potentials, component.scheme, group.docs, settings
     )

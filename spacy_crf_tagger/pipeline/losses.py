@@ -12,7 +12,7 @@ from ..crf import (
     negative_log_likelihood,
     path_loss,
 )
-from ..crf.arrays import Array, pad
+from ..crf.arrays import Array, pad_with_forbidden
 from .annotation import UNKNOWN, Mask, Tags, known_mask
 
 
@@ -103,5 +103,9 @@ def _with_tags(potentials: Potentials, n_tags: int) -> Potentials:
     if missing <= 0:
         return potentials
     emissions, *others, lengths = potentials
-    padded = [None if scores is None else pad(scores, missing) for scores in others]
-    return Potentials(pad(emissions, missing, axes=1), *padded, lengths)
+    padded = [
+        None if scores is None else pad_with_forbidden(scores, missing, scores.ndim)
+        for scores in others
+    ]
+    longer = pad_with_forbidden(emissions, missing, 1)
+    return Potentials._make([longer, *padded, lengths])

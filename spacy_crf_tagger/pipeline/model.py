@@ -104,8 +104,8 @@ class ScoresLayer:
         elif self.tags != tag_set.tags:
             raise ValueError(
                 f"the model has been trained for the tags {few(self.tags)}, but the "
-                f"labels and settings in cfg stand for {few(tag_set.tags)}. Load labels "
-                "and model from the same pipeline, and do not edit them."
+                f"labels and settings in cfg stand for {few(tag_set.tags)}. Load "
+                "labels and model from the same pipeline, and do not edit them."
             )
 
     @contextmanager

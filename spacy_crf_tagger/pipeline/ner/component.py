@@ -2,10 +2,21 @@
 trainable recogniser. Every spaCy process imports this.
 """
 
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union, cast
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+    cast,
+)
 
-from numpy.typing import NDArray
 import numpy as np
+from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
@@ -89,7 +100,7 @@ def make_crf_ner(
     incorrect_spans_key: Optional[str],
     label_weights: Optional[Dict[str, float]],
     scorer: Optional[Callable[..., Any]],
-) -> CRFEntityRecognizer:
+) -> "CRFEntityRecognizer":
     """Create a `crf_ner` component. What the settings mean is said at `Settings`.
 
     nlp (Language): The pipeline.

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc, Span
 
-from .annotation import own_spans, preset_spans
 from ...crf.spans import LabelledSpan
+from .annotation import own_spans, preset_spans
 from .decoding import Prediction
 from .settings import Settings
 from .span_group import ScoredSpanGroup
