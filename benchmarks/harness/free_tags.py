@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_crf_tagger.crf import TagScheme, viterbi
+from spacy_crf_tagger.crf import Constraints, TagScheme, viterbi
 from spacy_crf_tagger.crf.arrays import to_numpy
 from spacy_crf_tagger.crf.lattice import Lengths, offsets_of
-from spacy_crf_tagger.crf.scheme import Constraints, TaggedSpans
+from spacy_crf_tagger.crf.scheme import TaggedSpans
 from spacy_crf_tagger.crf.spans import SpanPosterior
 from spacy_crf_tagger.pipeline.ner.component import CRFEntityRecognizer
 from spacy_crf_tagger.pipeline.ner.decoding import Prediction, spans_by_document
