@@ -10,8 +10,9 @@ from .loss import divergence, negative_log_likelihood, path_loss
 from .negative import NegativeSpan, negative_span_loss
 from .paths import KBestPaths, k_best, sample
 from .posterior import expected_weight, tag_posterior
-from .scheme import Constraints, TagScheme
+from .scheme import TagScheme
 from .spans import ScoredSpans, SpanPosterior
+from .tag_set import Constraints, PlainTags, TagSet
 
 __all__ = [
     "Constraints",
@@ -19,10 +20,12 @@ __all__ = [
     "Lattice",
     "Marginals",
     "NegativeSpan",
+    "PlainTags",
     "Potentials",
     "ScoredSpans",
     "SpanPosterior",
     "TagScheme",
+    "TagSet",
     "ViterbiPaths",
     "divergence",
     "edge_marginals",

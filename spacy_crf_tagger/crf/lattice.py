@@ -9,7 +9,7 @@ from typing_extensions import TypeAlias
 
 from . import checks, limits
 from .arrays import Array, forbid, like_array, zeros_like
-from .scheme import Constraints
+from .tag_set import Constraints
 
 Lengths: TypeAlias = NDArray[np.int64]
 

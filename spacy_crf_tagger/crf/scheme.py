@@ -1,6 +1,5 @@
 """Tag schemes: how labelled spans become one tag per token, and back."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Iterable, List, NamedTuple, Sequence, Tuple
 
@@ -8,39 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import checks
-from .arrays import to_numpy
+from .tag_set import Constraints, as_labels
 
-OUTSIDE = 0
+OUTSIDE = 0  # the number of the tag "O"
 POSITIONS = {"biluo": "BILU", "bio": "BI"}
-
-
-@dataclass(frozen=True)
-class Constraints:
-    """Which tags may follow, open and close a tag sequence.
-
-    transitions (NDArray[bool]): Whether tag j may follow tag i, [K, K].
-    start (NDArray[bool]): Whether a tag may come first, [K].
-    end (NDArray[bool]): Whether a tag may come last, [K].
-    """
-
-    transitions: NDArray[np.bool_]
-    start: NDArray[np.bool_]
-    end: NDArray[np.bool_]
-
-    def __post_init__(self) -> None:
-        """Check that all are boolean and for the same tags.
-
-        RAISES (ValueError): If they are not.
-        """
-        n_tags = len(checks.as_mask(self.start, "Constraints' start", (None,)))
-        for name, shape in (
-            ("transitions", (n_tags, n_tags)),
-            ("start", (n_tags,)),
-            ("end", (n_tags,)),
-        ):
-            what = f"Constraints' {name}"
-            mask = checks.as_mask(getattr(self, name), what, shape)
-            self.__dict__[name] = to_numpy(mask)
 
 
 class TaggedSpans(NamedTuple):
@@ -72,26 +42,12 @@ class TagScheme:
         RAISES (ValueError): For an unknown scheme, a label that is empty or no string,
             a repeated label, or labels that have no order.
         """
-        if isinstance(labels, (str, bytes, set, frozenset)) or not hasattr(
-            labels, "__iter__"
-        ):
-            raise ValueError(
-                f"Labels must be a list of strings, not {labels!r}: their order "
-                "numbers the tags."
-            )
-        labels = tuple(labels)
         if not isinstance(name, str) or name not in POSITIONS:
             raise ValueError(
                 f"Unknown tag scheme {name!r}: choose one of {sorted(POSITIONS)}."
             )
-        if any(not isinstance(label, str) for label in labels):
-            raise ValueError(f"Labels must be strings: {list(labels)!r}.")
-        if any(not label for label in labels):
-            raise ValueError(f"Empty label among {list(labels)!r}.")
-        if len(set(labels)) != len(labels):
-            raise ValueError(f"Repeated label among {list(labels)!r}.")
         self.name = name
-        self.labels: Tuple[str, ...] = labels
+        self.labels: Tuple[str, ...] = as_labels(labels)
         self.positions = POSITIONS[name]
 
     @property

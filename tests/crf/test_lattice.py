@@ -18,6 +18,70 @@ def potentials_with(**changes: Any) -> Potentials:
     return potentials._replace(**changes)
 
 
+def as_kind(potentials: Potentials, tensors: bool) -> Potentials:
+    return potentials.map(torch.from_numpy) if tensors else potentials
+
+
+def assert_scores_equal(found: Potentials, expected: list) -> None:
+    for own, other in zip(found[:4], expected, strict=True):
+        np.testing.assert_array_equal(np.asarray(own), np.asarray(other))
+
+
+@pytest.mark.parametrize("tensors", [False, True])
+def test_a_function_is_applied_to_all_scores(tensors: bool) -> None:
+    potentials = potentials_with()
+    doubled = as_kind(potentials, tensors).map(lambda scores: scores + scores)
+    assert_scores_equal(doubled, [2 * scores for scores in potentials[:4]])
+    assert doubled.lengths is potentials.lengths
+    assert isinstance(doubled.start, torch.Tensor) == tensors
+
+
+@pytest.mark.parametrize("tensors", [False, True])
+@pytest.mark.parametrize("factor", [1.0, -1.0, 0.3])
+def test_potentials_are_added_up(factor: float, tensors: bool) -> None:
+    rng = np.random.default_rng(1)
+    pair = [
+        random_potentials(rng, [2, 3], n_tags=4, dtype=np.float32) for _ in range(2)
+    ]
+    a, b = (as_kind(potentials, tensors) for potentials in pair)
+    total = a.plus(b, factor)
+    expected = [
+        own + more if factor == 1.0 else own + factor * more
+        for own, more in zip(a[:4], b[:4], strict=True)
+    ]
+    assert_scores_equal(total, expected)
+    assert total.emissions.dtype == a.emissions.dtype
+    assert total.lengths is a.lengths
+    assert_scores_equal(a, list(pair[0][:4]))  # as they were
+
+
+@pytest.mark.parametrize("tensors", [False, True])
+def test_potentials_are_scaled(tensors: bool) -> None:
+    potentials = potentials_with()
+    scaled = as_kind(potentials, tensors).scaled(0.3)
+    assert_scores_equal(scaled, [scores * 0.3 for scores in potentials[:4]])
+    divided = as_kind(potentials, tensors).divided_by(3.0)
+    assert_scores_equal(divided, [scores / 3.0 for scores in potentials[:4]])
+
+
+def test_potentials_without_transitions_stay_so() -> None:
+    nothing = {"transitions": None, "start": None, "end": None}
+    alone = potentials_with(**nothing)
+    for changed in (
+        alone.map(np.negative),
+        alone.plus(alone, 2.0),
+        alone.scaled(2.0),
+        alone.divided_by(2.0),
+    ):
+        assert changed[1:4] == (None, None, None)
+        assert not np.array_equal(changed.emissions, alone.emissions)
+    for name in nothing:
+        one_less = potentials_with(**{name: None})
+        for pair in ((one_less, potentials_with()), (potentials_with(), one_less)):
+            with pytest.raises(ValueError, match=f"only one has {name} scores"):
+                pair[0].plus(pair[1])
+
+
 @pytest.mark.parametrize("tensors", [False, True])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("name", SCORES)

@@ -1,12 +1,12 @@
 from itertools import pairwise
-from typing import List, NamedTuple, Tuple
+from typing import Any, List, NamedTuple, Tuple
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spacy_crf_tagger.crf import TagScheme
+from spacy_crf_tagger.crf import Lattice, PlainTags, Potentials, TagScheme, viterbi
 
 SCHEMES = ["biluo", "bio"]
 LABELS = ["PER", "B-PER", "-", "I-"]
@@ -134,6 +134,49 @@ def test_entities_are_written_as_the_scheme_says(name: str) -> None:
         for word in entities(name, text):
             tags = scheme.encode([(1, 1 + len(word), label)], len(word) + 2)
             assert [scheme.tags[tag] for tag in tags] == ["O", *word, "O"]
+
+
+def test_plain_tags_are_the_labels() -> None:
+    tags = PlainTags(LABELS)
+    assert tags.labels == tuple(LABELS)
+    assert tags.tags == LABELS
+    assert tags.n_tags == len(LABELS)
+
+
+@pytest.mark.parametrize("n", range(len(LABELS) + 1))
+def test_plain_tags_may_follow_each_other_in_any_order(n: int) -> None:
+    few, more = PlainTags(LABELS[:n]), PlainTags(LABELS)
+    assert more.tags[:n] == few.tags
+    constraints = few.constraints
+    assert constraints.transitions.shape == (n, n)
+    assert constraints.start.shape == constraints.end.shape == (n,)
+    assert constraints.transitions.all()
+    assert constraints.start.all()
+    assert constraints.end.all()
+
+
+def test_plain_tags_constrain_no_lattice() -> None:
+    scores = np.random.default_rng(0).normal(size=(5, len(LABELS)))
+    potentials = Potentials(scores, None, None, None, np.array([3, 2]))
+    lattice = Lattice.build(potentials, PlainTags(LABELS).constraints)
+    np.testing.assert_array_equal(viterbi(lattice).tags, scores.argmax(1))
+
+
+@pytest.mark.parametrize("make", [PlainTags, TagScheme])
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("PER", "must be a list of strings"),
+        ({"PER", "ORG"}, "must be a list of strings"),
+        (None, "must be a list of strings"),
+        (["PER", 1], "must be strings"),
+        (["PER", ""], "Empty label"),
+        (["PER", "ORG", "PER"], "Repeated label"),
+    ],
+)
+def test_labels_that_number_no_tags(make: type, labels: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(labels)
 
 
 @pytest.mark.parametrize(
