@@ -28,9 +28,7 @@ class WordClassTagger(CRFPipe):
         return PlainTags(labels)
 
     def find_labels(self, examples):
-        return sorted(
-            {token.tag_ for example in examples for token in example.y} - {""}
-        )
+        return sorted({token.tag_ for each in examples for token in each.y} - {""})
 
     def read_annotation(self, examples):
         numbers = {"": UNKNOWN, **{label: n for n, label in enumerate(self.labels)}}
