@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from spacy_crf_tagger.crf import Potentials
-from spacy_crf_tagger.pipeline.ner.annotation import UNKNOWN, Annotation
+from spacy_crf_tagger.pipeline.annotation import UNKNOWN
+from spacy_crf_tagger.pipeline.ner.annotation import EntityAnnotation
 from spacy_crf_tagger.pipeline.ner.objective import annotation_loss
 from spacy_crf_tagger.pipeline.ner.settings import Settings
 
@@ -36,7 +37,7 @@ def some_tags(scheme):
 
 
 def loss_of_tags(tags, potentials, scheme, **settings):
-    annotation = Annotation(tags, [], settings.pop("incorrect", []))
+    annotation = EntityAnnotation(tags, [], settings.pop("incorrect", []))
     return annotation_loss(annotation, potentials, scheme, Settings(**settings))
 
 

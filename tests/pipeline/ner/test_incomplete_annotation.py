@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_crf_tagger.crf import TagScheme
-from spacy_crf_tagger.pipeline.ner.annotation import UNKNOWN
+from spacy_crf_tagger.pipeline.annotation import UNKNOWN
 from tests.helpers.component import (
     annotated,
     fit,

@@ -6,8 +6,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_crf_tagger.crf import TagScheme
-from spacy_crf_tagger.pipeline.ner.annotation import UNKNOWN
-from spacy_crf_tagger.pipeline.ner.objective import rehearsal_loss
+from spacy_crf_tagger.pipeline.annotation import UNKNOWN
+from spacy_crf_tagger.pipeline.losses import rehearsal_loss
 from tests.helpers.component import (
     annotated,
     make_examples,
