@@ -1,73 +1,14 @@
 """Questions to a lattice. Each is answered by the backend of the lattice's arrays."""
 
-from typing import Optional, Protocol, Sequence, Tuple, cast
+from typing import Optional, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import checks, limits
 from .arrays import Array
-from .lattice import (
-    Expectation,
-    Lattice,
-    Marginals,
-    TagPosterior,
-    ViterbiPaths,
-    offsets_of,
-)
-
-
-class Backend(Protocol):
-    """The recursions over a lattice, for one kind of array.
-
-    The methods do what the functions of this module do, which check their input.
-    """
-
-    def log_partition(self, lattice: Lattice) -> Array:
-        """See `log_partition`."""
-        ...
-
-    def forward_backward(
-        self, lattice: Lattice, weights: Optional[Array] = None
-    ) -> Marginals:
-        """See `forward_backward`."""
-        ...
-
-    def subtract_paths(
-        self, lattice: Lattice, tags: NDArray[np.int64], expected: Marginals
-    ) -> Array:
-        """Subtract from expected numbers what the paths with these tags [N] have of
-        each, in place. RETURNS (Array): The scores of the paths, [B].
-        """
-        ...
-
-    def edge_marginals(self, lattice: Lattice, tokens: NDArray[np.int64]) -> Array:
-        """See `edge_marginals`."""
-        ...
-
-    def viterbi(self, lattice: Lattice) -> ViterbiPaths:
-        """See `viterbi`."""
-        ...
-
-    def tag_posterior(self, lattice: Lattice, pairs: NDArray[np.int64]) -> TagPosterior:
-        """See `posterior.tag_posterior`."""
-        ...
-
-    def expected_weight(
-        self, lattice: Lattice, weights: NDArray[np.float64]
-    ) -> Expectation:
-        """See `posterior.expected_weight`."""
-        ...
-
-    def k_best(self, lattice: Lattice, k: int) -> Tuple[Array, Array]:
-        """See `paths.k_best`; RETURNS (Tuple[Array, Array]): Tags and scores."""
-        ...
-
-    def sample(self, lattice: Lattice, uniforms: NDArray[np.float64]) -> Array:
-        """See `paths.sample`. Of each tag, its random number in [0, 1) is given,
-        [n, N].
-        """
-        ...
+from .backends.choice import backend_for
+from .backends.protocol import Backend
+from .lattice import Lattice, Marginals, ViterbiPaths, offsets_of
 
 
 def log_partition(lattice: Lattice, backend: Optional[Backend] = None) -> Array:
@@ -230,22 +171,3 @@ def kernels_for(lattice: Lattice, backend: Optional[Backend]) -> Backend:
     if not hasattr(backend, "forward_backward"):
         raise ValueError(f"{backend!r} is no backend: leave it out to have one chosen.")
     return backend
-
-
-def backend_for(lattice: Lattice) -> Backend:
-    """Choose the kernels for a lattice: Numba for NumPy arrays if it can be imported,
-    torch otherwise.
-
-    lattice (Lattice): The lattice.
-    RETURNS (Backend): The module with the kernels.
-    """
-    if isinstance(lattice.emissions, np.ndarray):
-        try:
-            from .backends.numba import backend as numba_backend
-
-            return cast(Backend, numba_backend)
-        except ImportError:
-            pass
-    from .backends.torch import backend as torch_backend
-
-    return cast(Backend, torch_backend)

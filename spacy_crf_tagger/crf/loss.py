@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from . import checks, limits
 from .arrays import Array, place_of
+from .backends.protocol import Backend
 from .inference import (
-    Backend,
     forward_backward,
     kernels_for,
     require_lattice,

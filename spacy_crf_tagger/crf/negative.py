@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from . import checks, limits
 from .arrays import add_rows, to_numpy, zeros_like
+from .backends.protocol import Backend
 from .inference import (
-    Backend,
     ImpossibleSequenceError,
     kernels_for,
     require_paths_with_digits,

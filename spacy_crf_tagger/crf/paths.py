@@ -6,7 +6,9 @@ import numpy as np
 
 from . import checks
 from .arrays import Array, concatenate
-from .inference import Backend, kernels_for, require_good
+from .backends.choice import n_tokens_at_once
+from .backends.protocol import Backend
+from .inference import kernels_for, require_good
 from .lattice import Lattice
 
 # Random numbers that are held at a time.
@@ -90,9 +92,7 @@ def _require_memory(lattice: Lattice, k: int) -> None:
     """Check that k paths fit into memory, and the lists that lead to them."""
     n_tokens, n_tags = lattice.emissions.shape
     longest = int(lattice.lengths.max(initial=0))
-    # Torch has the lists of all sequences at a time.
-    is_array = isinstance(lattice.emissions, np.ndarray)
-    n_cells = (longest if is_array else n_tokens) * n_tags
+    n_cells = n_tokens_at_once(lattice) * n_tags
     # No more paths than that lead to a tag.
     width = min(k, n_tags ** min(max(longest - 1, 0), 64))
     answer = max(1, n_tokens + len(lattice.lengths))

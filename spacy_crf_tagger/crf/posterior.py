@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import checks
-from .inference import Backend, kernels_for, require_paths_with_digits
+from .backends.protocol import Backend
+from .inference import kernels_for, require_paths_with_digits
 from .lattice import Expectation, Lattice, TagPosterior
 
 

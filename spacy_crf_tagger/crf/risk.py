@@ -1,12 +1,53 @@
 """Minimum Bayes risk: the set of spans that is best span by span."""
 
 from bisect import bisect_right
-from typing import List
+from typing import List, Optional
 
 import numpy as np
 
 from . import checks
-from .spans import Ints, ScoredSpans
+from .backends.protocol import Backend
+from .lattice import Lattice
+from .scheme import TagScheme
+from .spans import Ints, ScoredSpans, SpanPosterior
+
+# Spans that are less probable than this are not looked at.
+LEAST_PROBABILITY = 1e-3
+
+
+def best_spans(
+    lattice: Lattice,
+    scheme: TagScheme,
+    price: Optional[float],
+    backend: Optional[Backend] = None,
+) -> ScoredSpans:
+    """Choose the spans of each sequence that are best span by span: those with the
+    largest expected F or, at a price, with the smallest expected cost of mistakes.
+
+    lattice (Lattice): The lattice of a ragged batch.
+    scheme (TagScheme): Its tags.
+    price (Optional[float]): The price of a span, as for `minimum_risk`; the choice is
+        that of `largest_expected_f` if None.
+    backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
+    RETURNS (ScoredSpans): The spans and their probabilities, ordered by their start.
+        None is less probable than `LEAST_PROBABILITY`.
+    RAISES (ValueError): If the lattice is not for the tags of the scheme, the price is
+        no finite number, or every path of a sequence is forbidden.
+    """
+    if price is not None:
+        price = checks.as_number(price, "price")
+    posterior = SpanPosterior(lattice, scheme, backend)
+    posterior.require_possible()
+    candidates = posterior.above(max(price or 0.0, LEAST_PROBABILITY))
+    if price is not None:
+        return candidates.take(minimum_risk(candidates, price))
+    numbers = posterior.expected_numbers
+    limits = np.searchsorted(candidates.start, posterior.offsets)
+    chosen = []
+    for n in np.flatnonzero(np.diff(limits)).tolist():
+        own = candidates.take(np.arange(limits[n], limits[n + 1]))
+        chosen.append(limits[n] + largest_expected_f(own, float(numbers[n])))
+    return candidates.take(np.concatenate(chosen or [np.zeros(0, dtype=np.int64)]))
 
 
 def minimum_risk(candidates: ScoredSpans, price: float) -> Ints:

@@ -1,19 +1,23 @@
 """Probabilities of labelled spans, from the posterior of their tags."""
 
-from typing import List, NamedTuple, Optional, Tuple, cast
+from itertools import pairwise
+from typing import List, NamedTuple, Optional, Tuple, Union, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import checks
 from .arrays import to_numpy
-from .inference import Backend, require_lattice, require_possible
-from .lattice import Lattice, offsets_of
+from .backends.protocol import Backend
+from .inference import require_lattice, require_possible
+from .lattice import Lattice, Lengths, offsets_of
 from .posterior import tag_posterior
-from .scheme import OUTSIDE, TagScheme
+from .scheme import OUTSIDE, TaggedSpans, TagScheme
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+# First token, token after the last, label index.
+LabelledSpan = Tuple[int, int, int]
 
 
 class ScoredSpans(NamedTuple):
@@ -78,10 +82,6 @@ class SpanPosterior:
         require_tags(lattice, scheme)
         self.scheme = scheme
         self.offsets = offsets_of(lattice.lengths)
-        # Where the sequence ends that a token is in. Before the first sequence and
-        # behind the last, no span may end.
-        self._limits = np.append(self.offsets, _NOWHERE)
-        self._limits[0] = _NOWHERE
         pairs = scheme.inner_steps
         tags, conditionals = tag_posterior(lattice, pairs, backend)
         # Probability of each tag at each token, [N, K].
@@ -122,7 +122,6 @@ class SpanPosterior:
         totals[occupied] = self.tags[first_tokens].sum(1)
         require_possible(np.where(totals > 0, 0.0, -np.inf))
 
-    @np.errstate(all="ignore")
     def probabilities(self, start: Ints, end: Ints, label: Ints) -> Floats:
         """Compute the probability of spans, each in time linear in its length.
 
@@ -134,7 +133,12 @@ class SpanPosterior:
         RAISES (ValueError): For a span that is empty, out of bounds or not within one
             sequence, or a label that there is not.
         """
-        start, end, label = self._as_spans(start, end, label)
+        n_labels = len(self.scheme.labels)
+        checked = _as_spans(start, end, label, self.offsets, n_labels)
+        return self._probabilities(*checked)
+
+    @np.errstate(all="ignore")
+    def _probabilities(self, start: Ints, end: Ints, label: Ints) -> Floats:
         length = end - start
         if self.scheme.name == "biluo":
             position = np.where(length == 1, _UNIT, _BEGIN)
@@ -194,29 +198,6 @@ class SpanPosterior:
         order = probable[np.argsort(start[probable], kind="stable")]
         return ScoredSpans(start, end, label, probability).take(order)
 
-    def _as_spans(self, start: Ints, end: Ints, label: Ints) -> Tuple[Ints, Ints, Ints]:
-        start = checks.as_integers(start, "start", 1)
-        end = checks.as_integers(end, "end", 1)
-        label = checks.as_integers(label, "label", 1)
-        if not len(start) == len(end) == len(label):
-            raise ValueError(
-                f"There are {len(start)} starts, {len(end)} ends and {len(label)} "
-                "labels of spans."
-            )
-        limit = self._limits[np.searchsorted(self.offsets, start, side="right")]
-        n_labels = len(self.scheme.labels)
-        # As unsigned numbers, negative ones are larger than any limit.
-        good = (start < end) & (end <= limit) & (label.view(np.uint64) < n_labels)
-        if not good.all():
-            number = int(np.argmin(good))
-            raise ValueError(
-                f"Span {number}, from {start[number]} to {end[number]} with label "
-                f"number {label[number]}: a span must have a token, lie within one "
-                f"sequence of the {len(self.tags)} tokens of the batch, and have one "
-                f"of {n_labels} labels."
-            )
-        return start, end, label
-
     def _inner(self, start: Ints, end: Ints, label: Ints) -> Floats:
         """Product of the steps inside of spans of at least two tokens."""
         lengths = end - start - 1
@@ -232,5 +213,113 @@ class SpanPosterior:
         return cast(Floats, np.multiply.reduceat(factors, first))
 
 
-_NOWHERE = -(2**63)
+def span_probabilities(
+    lattice: Lattice,
+    scheme: TagScheme,
+    spans: Union[TaggedSpans, ScoredSpans],
+    backend: Optional[Backend] = None,
+) -> Floats:
+    """Compute the probabilities of spans of which many sequences have none: nothing is
+    computed for these. Ask a `SpanPosterior` for all else.
+
+    lattice (Lattice): The lattice of a ragged batch.
+    scheme (TagScheme): Its tags.
+    spans (Union[TaggedSpans, ScoredSpans]): The spans, numbered over the batch's
+        tokens.
+    backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
+    RETURNS (NDArray[float]): The probability that exactly this span is an entity of
+        this label, [S].
+    RAISES (ValueError): If the lattice is not for the tags of the scheme; or for a span
+        that is empty, out of bounds or not within one sequence, or a label that there
+        is not.
+    """
+    require_tags(lattice, scheme)
+    offsets = offsets_of(lattice.lengths)
+    start, end, label = _as_spans(*_columns(spans), offsets, len(scheme.labels))
+    if not len(start):
+        return np.zeros(0)
+    of_span = np.searchsorted(offsets, start, side="right") - 1
+    sequences = np.unique(of_span)
+    moved = np.searchsorted(sequences, of_span)
+    part = lattice.select(sequences)
+    shift = offsets_of(part.lengths)[moved] - offsets[of_span]
+    posterior = SpanPosterior(part, scheme, backend)
+    return posterior._probabilities(start + shift, end + shift, label)
+
+
+def by_sequence(
+    spans: Union[TaggedSpans, ScoredSpans], lengths: Lengths
+) -> List[List[LabelledSpan]]:
+    """Number spans by the tokens of their sequences.
+
+    spans (Union[TaggedSpans, ScoredSpans]): Spans of a batch, numbered over its tokens
+        and ordered by their start.
+    lengths (NDArray[int]): Tokens of each sequence, [B].
+    RETURNS (List[List[Tuple[int, int, int]]]): First token, token after the last, and
+        label index of the spans of each sequence.
+    RAISES (ValueError): For a span that is empty, out of bounds or not within one
+        sequence, for spans that are not ordered, and a length that is negative.
+    """
+    lengths = checks.as_indices(lengths, "lengths", checks.MOST_NUMBERS)
+    offsets = offsets_of(lengths)
+    start, end, label = _as_spans(*_columns(spans), offsets, 2**62)
+    if (start[1:] < start[:-1]).any():
+        raise ValueError("The spans are not ordered by their start: sort them.")
+    limits = np.searchsorted(start, offsets)
+    first_token = np.repeat(offsets[:-1], np.diff(limits))
+    labelled = list(
+        zip(
+            (start - first_token).tolist(),
+            (end - first_token).tolist(),
+            label.tolist(),
+            strict=True,
+        )
+    )
+    return [labelled[first:behind] for first, behind in pairwise(limits.tolist())]
+
+
+def _columns(spans: Union[TaggedSpans, ScoredSpans]) -> Tuple[Ints, Ints, Ints]:
+    if not isinstance(spans, (TaggedSpans, ScoredSpans)):
+        raise ValueError(f"TaggedSpans or ScoredSpans are needed, not {spans!r}.")
+    return spans.start, spans.end, spans.label
+
+
+def _as_spans(
+    start: Ints, end: Ints, label: Ints, offsets: Lengths, n_labels: int
+) -> Tuple[Ints, Ints, Ints]:
+    """Check the columns of spans.
+
+    start, end, label (NDArray[int]): See `ScoredSpans`.
+    offsets (NDArray[int]): Where each sequence begins and the last one ends, [B + 1].
+    n_labels (int): How many labels there are.
+    RETURNS (Tuple[NDArray[int], NDArray[int], NDArray[int]]): The columns.
+    RAISES (ValueError): If they are no whole numbers or differ in length; or for a span
+        that is empty or not within one sequence, or a label that there is not.
+    """
+    start = checks.as_integers(start, "start", 1)
+    end = checks.as_integers(end, "end", 1)
+    label = checks.as_integers(label, "label", 1)
+    if not len(start) == len(end) == len(label):
+        raise ValueError(
+            f"There are {len(start)} starts, {len(end)} ends and {len(label)} labels "
+            "of spans."
+        )
+    # Where the sequence ends that the first token is in. Behind the last sequence, a
+    # span that has a token ends behind that as well.
+    behind = np.searchsorted(offsets, start, side="right")
+    limit = offsets.take(behind, mode="clip")
+    # As unsigned numbers, negative ones are larger than any limit.
+    good = (start >= 0) & (start < end) & (end <= limit)
+    good &= label.view(np.uint64) < n_labels
+    if not good.all():
+        number = int(np.argmin(good))
+        raise ValueError(
+            f"Span {number}, from {start[number]} to {end[number]} with label "
+            f"number {label[number]}: a span must have a token, lie within one "
+            f"sequence of the {offsets[-1]} tokens of the batch, and have one of "
+            f"{n_labels} labels."
+        )
+    return start, end, label
+
+
 _BEGIN, _UNIT = 0, 3  # positions within a label's tags

@@ -10,8 +10,8 @@ import torch
 
 from spacy_crf_tagger.crf import Lattice
 from spacy_crf_tagger.crf.backends.numba import backend as numba_backend
+from spacy_crf_tagger.crf.backends.protocol import Backend
 from spacy_crf_tagger.crf.backends.torch import backend as torch_backend
-from spacy_crf_tagger.crf.inference import Backend
 
 from . import bounds  # noqa: F401 (before a kernel is compiled)
 from .brute_force import as_tensors

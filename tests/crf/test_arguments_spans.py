@@ -7,7 +7,9 @@ import pytest
 
 from spacy_crf_tagger import crf
 from spacy_crf_tagger.crf import Lattice, NegativeSpan, ScoredSpans, TagScheme
-from spacy_crf_tagger.crf.risk import largest_expected_f, minimum_risk
+from spacy_crf_tagger.crf.risk import best_spans, largest_expected_f, minimum_risk
+from spacy_crf_tagger.crf.scheme import TaggedSpans
+from spacy_crf_tagger.crf.spans import by_sequence, span_probabilities
 
 from .brute_force import random_potentials
 from .conftest import Engine
@@ -105,6 +107,9 @@ def test_candidates_that_are_no_spans(changes: dict) -> None:
 def test_prices_that_are_no_numbers(number: Any) -> None:
     with pytest.raises(ValueError, match="price"):
         minimum_risk(CANDIDATES, number)
+    if number is not None:
+        with pytest.raises(ValueError, match="price"):
+            best_spans(lattice_of(), SCHEME, number)
     for wrong in (number, -1.0):
         with pytest.raises(ValueError, match="expected_number"):
             largest_expected_f(CANDIDATES, wrong)
@@ -139,3 +144,78 @@ def test_negative_spans_that_are_none(span: NegativeSpan, engine: Engine) -> Non
     fine = NegativeSpan(0, 1, (0, 1))
     with pytest.raises(ValueError, match=r"[Ss]pan 1"):
         crf.negative_span_loss(lattice, [fine, span], SCHEME, engine.backend)
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        (0, 0, 0),
+        (-1, 1, 0),
+        (-3, -1, 0),
+        (2, 1, 0),
+        (3, 5, 0),  # from the first sequence into the next
+        (5, 7, 0),
+        (6, 7, 0),
+        (8, 9, 0),
+        (0, 1, -1),
+        (0.0, 1, 0),
+        (0, True, 0),
+        (0, 1, "A"),
+    ],
+)
+def test_tagged_spans_that_are_none(span: tuple, engine: Engine) -> None:
+    spans = TaggedSpans(*(np.array([each]) for each in span))
+    lattice = engine.prepare(lattice_of())
+    with pytest.raises(ValueError, match=r"Span 0|must be whole numbers"):
+        span_probabilities(lattice, SCHEME, spans, engine.backend)
+    with pytest.raises(ValueError, match=r"Span 0|must be whole numbers"):
+        by_sequence(spans, lattice.lengths)
+
+
+@pytest.mark.parametrize("number", [2, 2**62])
+def test_tagged_spans_of_other_labels(number: int) -> None:
+    spans = TaggedSpans(np.array([0]), np.array([1]), np.array([number]))
+    with pytest.raises(ValueError, match="one of 2 labels"):
+        span_probabilities(lattice_of(), SCHEME, spans)
+
+
+@pytest.mark.parametrize("spans", [None, [], [(0, 1, 0)], CANDIDATES[:3]])
+def test_what_is_no_tagged_spans(spans: Any) -> None:
+    with pytest.raises(ValueError, match="TaggedSpans or ScoredSpans"):
+        span_probabilities(lattice_of(), SCHEME, spans)
+    with pytest.raises(ValueError, match="TaggedSpans or ScoredSpans"):
+        by_sequence(spans, np.array([3]))
+
+
+def test_columns_of_spans_that_differ_in_length() -> None:
+    spans = CANDIDATES._replace(end=np.array([1]))
+    for ask in (
+        lambda: span_probabilities(lattice_of(), SCHEME, spans),
+        lambda: by_sequence(spans, np.array([3])),
+    ):
+        with pytest.raises(ValueError, match="2 starts, 1 ends and 2 labels"):
+            ask()
+
+
+def test_spans_in_no_order() -> None:
+    spans = TaggedSpans(np.array([1, 0]), np.array([2, 1]), np.array([0, 0]))
+    with pytest.raises(ValueError, match="not ordered by their start"):
+        by_sequence(spans, np.array([3]))
+    assert len(span_probabilities(lattice_of(), SCHEME, spans)) == 2
+
+
+@pytest.mark.parametrize("lengths", [[-1, 4], [3.0], None, [[3]], 3])
+def test_lengths_of_sequences(lengths: Any) -> None:
+    with pytest.raises(ValueError, match="lengths"):
+        by_sequence(CANDIDATES, lengths)
+
+
+@pytest.mark.parametrize("scheme", [TagScheme(["A"]), TagScheme(["A", "B"], "bio")])
+def test_spans_under_another_scheme(scheme: TagScheme) -> None:
+    spans = TaggedSpans(np.array([0]), np.array([1]), np.array([0]))
+    for ask in (
+        lambda: span_probabilities(lattice_of(), scheme, spans),
+        lambda: best_spans(lattice_of(), scheme, None),
+    ):
+        with pytest.raises(ValueError, match="the lattice has 9"):
+            ask()

@@ -15,7 +15,7 @@ from spacy_crf_tagger.crf import (
     log_partition,
     viterbi,
 )
-from spacy_crf_tagger.crf.inference import backend_for
+from spacy_crf_tagger.crf.backends.choice import backend_for
 
 from .brute_force import (
     Enumeration,

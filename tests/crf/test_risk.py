@@ -8,8 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_crf_tagger.crf.risk import largest_expected_f, minimum_risk
-from spacy_crf_tagger.crf.spans import ScoredSpans
+from spacy_crf_tagger.crf import Lattice, TagScheme
+from spacy_crf_tagger.crf.inference import ImpossibleSequenceError
+from spacy_crf_tagger.crf.risk import (
+    LEAST_PROBABILITY,
+    best_spans,
+    largest_expected_f,
+    minimum_risk,
+)
+from spacy_crf_tagger.crf.spans import ScoredSpans, SpanPosterior
+
+from .brute_force import random_potentials
+from .conftest import Engine
 
 Candidate = Tuple[int, int, int, float]  # start, end, label, probability
 PROBABILITIES = st.floats(0.0, 1.0)
@@ -182,3 +192,57 @@ def test_many_candidates_of_nearly_equal_probability() -> None:
     reached = 2 * probability[numbers].sum() / (len(numbers) + 150.0)
     others = minimum_risk(candidates, 0.1)
     assert reached >= 2 * probability[others].sum() / (len(others) + 150.0) - 1e-12
+
+
+def lattice_of(scheme: TagScheme, lengths: List[int]) -> Lattice:
+    rng = np.random.default_rng(7)
+    potentials = random_potentials(rng, lengths, scheme.n_tags, (1.0, 3.0))
+    return Lattice.build(potentials, scheme.constraints)
+
+
+def candidates_in(posterior: SpanPosterior, first: int, end: int) -> List[Candidate]:
+    """The spans between two tokens that are probable enough."""
+    spans = posterior.above(LEAST_PROBABILITY)
+    rows = zip(*(column.tolist() for column in spans), strict=True)
+    return [row for row in rows if first <= row[0] < end]
+
+
+@pytest.mark.parametrize("price", [None, 0.0, 0.2, 0.6])
+@pytest.mark.parametrize("name", ["biluo", "bio"])
+def test_best_spans_of_each_sequence(engine: Engine, name: str, price) -> None:
+    scheme = TagScheme(["A", "B"], name)
+    lattice = engine.prepare(lattice_of(scheme, [4, 0, 1, 6, 3]))
+    posterior = SpanPosterior(lattice, scheme, engine.backend)
+    expected = []
+    for n, (first, end) in enumerate(pairwise(posterior.offsets.tolist())):
+        candidates = candidates_in(posterior, first, end)
+        number = posterior.expected_numbers[n]
+        chosen = (
+            largest_expected_f(scored(candidates), float(number))
+            if price is None
+            else minimum_risk(scored(candidates), price)
+        )
+        expected += choose(candidates, chosen)
+    found = best_spans(lattice, scheme, price, engine.backend)
+    assert len(expected) > 0
+    assert list(zip(*(c.tolist() for c in found), strict=True)) == expected
+
+
+@pytest.mark.parametrize("price", [None, 0.5])
+def test_best_spans_of_nothing(price) -> None:
+    scheme = TagScheme(["A"])
+    for lengths in ([], [0, 0]):
+        assert len(best_spans(lattice_of(scheme, lengths), scheme, price).start) == 0
+    no_labels = TagScheme([])
+    found = best_spans(lattice_of(no_labels, [3]), no_labels, price)
+    assert [len(column) for column in found] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("price", [None, 0.5])
+def test_best_spans_of_a_sequence_without_paths(price) -> None:
+    scheme = TagScheme(["A"])
+    lattice = lattice_of(scheme, [2, 3])
+    mask = np.ones(lattice.emissions.shape, dtype=bool)
+    mask[4] = False
+    with pytest.raises(ImpossibleSequenceError, match="sequence 1"):
+        best_spans(lattice.restrict(mask), scheme, price)

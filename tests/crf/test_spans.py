@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_crf_tagger.crf import Lattice, TagScheme, forward_backward
-from spacy_crf_tagger.crf.spans import SpanPosterior
+from spacy_crf_tagger.crf import Lattice, TagScheme, forward_backward, spans
+from spacy_crf_tagger.crf.scheme import TaggedSpans
+from spacy_crf_tagger.crf.spans import SpanPosterior, by_sequence, span_probabilities
 
 from .brute_force import (
     all_paths,
@@ -91,6 +92,52 @@ def test_probable_spans_are_all_found(engine: Engine, name, floor) -> None:
     assert len(set(spans)) == len(spans)
     assert (np.diff(found.start) >= 0).all()
     assert dict(zip(spans, found.probability, strict=True)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["biluo", "bio"])
+def test_spans_of_few_sequences_have_the_same_probabilities(engine, name) -> None:
+    scheme = TagScheme(["PER", "LOC"], name)
+    lattice = random_case(4, scheme, lengths=[3, 0, 1, 4, 2, 3])
+    prepared = engine.prepare(lattice)
+    posterior = SpanPosterior(prepared, scheme, engine.backend)
+    everything = every_span(lattice, scheme)
+    for sequences in ([0], [2, 3], [5], [0, 3, 5]):
+        of_span = np.searchsorted(posterior.offsets, everything[:, 0], "right") - 1
+        some = everything[np.isin(of_span, sequences)]
+        found = span_probabilities(
+            prepared, scheme, TaggedSpans(*some.T), engine.backend
+        )
+        np.testing.assert_allclose(
+            found, posterior.probabilities(*some.T), rtol=1e-12, atol=1e-300
+        )
+
+
+def test_sequences_without_spans_are_not_computed(monkeypatch) -> None:
+    computed = []
+
+    def posterior(lattice, *arguments):
+        computed.append(lattice.lengths.tolist())
+        return SpanPosterior(lattice, *arguments)
+
+    monkeypatch.setattr(spans, "SpanPosterior", posterior)
+    scheme = TagScheme(["PER"])
+    lattice = random_case(0, scheme, lengths=[3, 0, 1, 4, 2])
+    columns = np.array([[0, 2, 0], [4, 5, 0], [1, 3, 0]]).T
+    assert len(span_probabilities(lattice, scheme, TaggedSpans(*columns))) == 3
+    nothing = TaggedSpans(*np.zeros((3, 0), dtype=np.int64))
+    assert span_probabilities(lattice, scheme, nothing).tolist() == []
+    assert computed == [[3, 4]]
+
+
+def test_spans_are_numbered_by_their_sequence() -> None:
+    tagged = TaggedSpans(np.array([0, 2, 3, 8]), np.array([1, 3, 7, 9]), np.arange(4))
+    expected = [[(0, 1, 0), (2, 3, 1)], [], [(0, 4, 2)], [], [(1, 2, 3)]]
+    assert by_sequence(tagged, np.array([3, 0, 4, 0, 2])) == expected
+    overlapping = TaggedSpans(np.array([1, 1]), np.array([3, 2]), np.array([0, 1]))
+    assert by_sequence(overlapping, np.array([3])) == [[(1, 3, 0), (1, 2, 1)]]
+    nothing = TaggedSpans(*np.zeros((3, 0), dtype=np.int64))
+    assert by_sequence(nothing, np.array([2, 0])) == [[], []]
+    assert by_sequence(nothing, np.zeros(0, dtype=np.int64)) == []
 
 
 @settings(max_examples=40, deadline=None)

@@ -120,7 +120,7 @@ def forward_backward(lattice: Lattice, weights: Optional[Floats] = None) -> Marg
 
 
 def subtract_paths(lattice: Lattice, tags: Ints, expected: Marginals) -> Floats:
-    """Subtract paths from expected numbers; see `inference.Backend.subtract_paths`."""
+    """Subtract paths from expected numbers; see `Backend.subtract_paths`."""
     scores = np.zeros(len(lattice.lengths))
     numba_marginals.subtract_paths(*_arrays(lattice), tags, scores, *expected[1:])
     return scores

@@ -3,7 +3,7 @@ the CPU where Numba is missing. All sequences take a step together; those that h
 ended drop out, so that padding is neither stored nor computed.
 """
 
-from typing import Any, Callable, Iterator, List, Optional, Tuple, cast
+from typing import Any, Callable, List, Optional, Tuple
 
 import numpy as np
 import torch
@@ -15,14 +15,13 @@ from ...arrays import Array
 from ...lattice import (
     Expectation,
     Lattice,
-    Lengths,
     Marginals,
     Potentials,
     TagPosterior,
     ViterbiPaths,
-    offsets_of,
 )
 from . import paths as torch_paths
+from .scores import Scores
 
 # Largest number of (sequence, tag, tag) cells that a step holds at once.
 _MAX_CELLS = 2**24
@@ -30,14 +29,14 @@ _MAX_CELLS = 2**24
 
 def log_partition(lattice: Lattice) -> Array:
     """Compute log Z of each sequence, [B]; see `inference.log_partition`."""
-    scores = _Scores(lattice)
+    scores = Scores(lattice)
     with torch.no_grad():
         return scores.convert(scores.log_z(_forward(scores)))
 
 
 def forward_backward(lattice: Lattice, weights: Optional[Array] = None) -> Marginals:
     """Compute log Z and marginals; see `inference.forward_backward`."""
-    scores = _Scores(lattice)
+    scores = Scores(lattice)
     with torch.no_grad():
         alpha = _forward(scores)  # [N, K]
         log_z = scores.log_z(alpha)  # [B]
@@ -68,8 +67,8 @@ def forward_backward(lattice: Lattice, weights: Optional[Array] = None) -> Margi
 def subtract_paths(
     lattice: Lattice, tags: NDArray[np.int64], expected: Marginals
 ) -> Array:
-    """Subtract paths from expected numbers; see `inference.Backend.subtract_paths`."""
-    scores = _Scores(lattice)
+    """Subtract paths from expected numbers; see `Backend.subtract_paths`."""
+    scores = Scores(lattice)
     device = scores.emissions.device
     path = torch.as_tensor(tags, device=device)
     tokens = torch.arange(len(path), device=device)
@@ -100,7 +99,7 @@ def edge_marginals(lattice: Lattice, tokens: NDArray[np.int64]) -> Array:
     """Compute joint probabilities of neighbouring tags, [M, K, K]; see
     `inference.edge_marginals`.
     """
-    scores = _Scores(lattice)
+    scores = Scores(lattice)
     with torch.no_grad():
         alpha = _forward(scores)
         by_token = scores.by_token(scores.log_z(alpha))
@@ -114,7 +113,7 @@ def edge_marginals(lattice: Lattice, tokens: NDArray[np.int64]) -> Array:
 
 def viterbi(lattice: Lattice) -> ViterbiPaths:
     """Find the best paths; see `inference.viterbi`."""
-    scores = _Scores(lattice)
+    scores = Scores(lattice)
     with torch.no_grad():
         best = scores.emissions.clone()  # [N, K]
         best[scores.first_rows] += scores.start
@@ -137,7 +136,7 @@ def viterbi(lattice: Lattice) -> ViterbiPaths:
 
 def tag_posterior(lattice: Lattice, pairs: NDArray[np.int64]) -> TagPosterior:
     """Compute tag marginals and conditionals; see `posterior.tag_posterior`."""
-    scores = _Scores(lattice)
+    scores = Scores(lattice)
     with torch.no_grad():
         alpha = _forward(scores)
         beta = _backward(scores)
@@ -161,7 +160,7 @@ def tag_posterior(lattice: Lattice, pairs: NDArray[np.int64]) -> TagPosterior:
 
 def expected_weight(lattice: Lattice, weights: NDArray[np.float64]) -> Expectation:
     """Compute an expectation and its gradients; see `posterior.expected_weight`."""
-    scores = _Scores(lattice)
+    scores = Scores(lattice)
     device = scores.emissions.device
     own = torch.as_tensor(weights, dtype=torch.float64, device=device)  # [K]
     with torch.no_grad():
@@ -205,7 +204,7 @@ def expected_weight(lattice: Lattice, weights: NDArray[np.float64]) -> Expectati
 
 def k_best(lattice: Lattice, k: int) -> Tuple[Array, Array]:
     """Find the k best paths; see `paths.k_best`."""
-    scores = _Scores(lattice)
+    scores = Scores(lattice)
     with torch.no_grad():
         tags, path_scores = torch_paths.k_best(scores, k)
     return scores.convert(tags), scores.convert(path_scores)
@@ -213,105 +212,13 @@ def k_best(lattice: Lattice, k: int) -> Tuple[Array, Array]:
 
 def sample(lattice: Lattice, uniforms: NDArray[np.float64]) -> Array:
     """Draw paths; see `paths.sample`."""
-    scores = _Scores(lattice)
+    scores = Scores(lattice)
     numbers = torch.as_tensor(uniforms, device=scores.emissions.device)
     with torch.no_grad():
         return scores.convert(torch_paths.sample(scores, _forward(scores), numbers))
 
 
-class _Scores:
-    """The scores of a lattice in double precision, and the rows of each time step."""
-
-    def __init__(self, lattice: Lattice) -> None:
-        self.from_numpy = isinstance(lattice.emissions, np.ndarray)
-        emissions = _as_tensor(lattice.emissions)
-        is_single = emissions.dtype == torch.float32
-        self.dtype = torch.float32 if is_single else torch.float64
-        self.emissions = emissions.double()  # [N, K]
-        device = emissions.device
-
-        def double(scores: Array) -> Tensor:
-            return _as_tensor(scores).to(device, torch.float64)
-
-        self.transitions = double(lattice.transitions)  # [K, K]
-        self.start = double(lattice.start)  # [K]
-        self.end = double(lattice.end)  # [K]
-        self.lengths = lattice.lengths
-        self.lengths_tensor = torch.tensor(lattice.lengths, device=device)
-        occupied = lattice.lengths > 0
-        offsets = offsets_of(lattice.lengths)
-        rows = torch.as_tensor(offsets, device=device)
-        self.occupied = torch.as_tensor(occupied, device=device)
-        self.first_rows = rows[:-1][self.occupied]
-        self.last_rows = rows[1:][self.occupied] - 1
-        self._by_length, self._active = _longest_first(lattice.lengths)
-        self._longest_first_rows = rows[:-1][
-            torch.as_tensor(self._by_length, device=device)
-        ]
-
-    def rows_by_step(self) -> List[Tensor]:
-        """RETURNS (List[Tensor]): For each time step, the rows of the tokens at it, of
-        the sequences that reach it, the longest first.
-        """
-        return [
-            self._longest_first_rows[:n_active] + time
-            for time, n_active in enumerate(self._active)
-        ]
-
-    def steps(self) -> Iterator[Tuple[Tensor, Tensor]]:
-        """YIELDS (Tuple[Tensor, Tensor]): For each time step but the first, the rows
-        of the tokens before and at it, of the sequences that reach it.
-        """
-        for time, n_active in enumerate(self._active[1:], start=1):
-            previous = self._longest_first_rows[:n_active] + (time - 1)
-            yield previous, previous + 1
-
-    def log_z(self, alpha: Tensor) -> Tensor:
-        """RETURNS (Tensor): log Z of each sequence, [B]."""
-        log_z = torch.zeros(len(self.lengths), dtype=alpha.dtype, device=alpha.device)
-        log_z[self.occupied] = torch.logsumexp(alpha[self.last_rows] + self.end, dim=1)
-        return log_z
-
-    def by_token(self, log_z: Tensor) -> Tensor:
-        """RETURNS (Tensor): The log Z of each token's sequence, [N, 1]; zero instead
-        of `-inf`: an impossible sequence has scores of `-inf` everywhere, and their
-        difference would be NaN.
-        """
-        norm = torch.where(log_z == -torch.inf, 0.0, log_z)
-        return norm.repeat_interleave(self.lengths_tensor)[:, None]
-
-    def probabilities(self, log_scores: Tensor, log_z: Tensor) -> Tensor:
-        """RETURNS (Tensor): exp(log score - log Z) of each token's sequence, [N, K]."""
-        return torch.exp(log_scores - self.by_token(log_z))
-
-    def convert(self, result: Tensor) -> Array:
-        """RETURNS (Array): The result as the kind of array that the lattice has."""
-        return result.numpy() if self.from_numpy else result
-
-
-def _as_tensor(scores: Array) -> Tensor:
-    """RETURNS (Tensor): The scores without their history; arrays are copied, since
-    torch cannot share one that is read-only.
-    """
-    if isinstance(scores, np.ndarray):
-        return torch.from_numpy(np.array(scores))
-    return cast(Tensor, scores).detach()
-
-
-def _longest_first(lengths: Lengths) -> Tuple[Lengths, List[int]]:
-    """Order sequences by falling length.
-
-    RETURNS (Tuple[NDArray[int], List[int]]): Sequence numbers, and how many sequences
-        are longer than each time step, [longest].
-    """
-    order = np.argsort(-lengths, kind="stable")
-    falling = lengths[order]
-    longest = int(falling[0]) if len(falling) else 0
-    active = np.searchsorted(-falling, -np.arange(longest), side="left")
-    return order, cast(List[int], active.tolist())
-
-
-def _forward(scores: _Scores) -> Tensor:
+def _forward(scores: Scores) -> Tensor:
     """RETURNS (Tensor): Log forward scores, emissions included, [N, K]."""
     alpha = scores.emissions.clone()
     alpha[scores.first_rows] += scores.start
@@ -320,7 +227,7 @@ def _forward(scores: _Scores) -> Tensor:
     return alpha
 
 
-def _backward(scores: _Scores) -> Tensor:
+def _backward(scores: Scores) -> Tensor:
     """RETURNS (Tensor): Log backward scores, the token's emissions excluded, [N, K]."""
     beta = torch.zeros_like(scores.emissions)
     beta[scores.last_rows] = scores.end

@@ -1,15 +1,14 @@
 """Several paths of each sequence as batched torch operations: the k best, and random
-ones. All sequences take a step together, as in `torch_backend`.
+ones. All sequences take a step together, as in `backend`.
 """
 
-from typing import TYPE_CHECKING, List, NamedTuple, Tuple
+from typing import List, NamedTuple, Tuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-if TYPE_CHECKING:
-    from .backend import _Scores
+from .scores import Scores
 
 # Largest number of (sequence, tag, tag) or (sample, sequence, tag) cells that a step
 # holds at once.
@@ -29,10 +28,10 @@ class _Lists(NamedTuple):
     came_from: Tensor
 
 
-def k_best(scores: "_Scores", k: int) -> Tuple[Tensor, Tensor]:
+def k_best(scores: Scores, k: int) -> Tuple[Tensor, Tensor]:
     """Find the k best paths; see `paths.k_best`.
 
-    scores (_Scores): The scores of the lattice.
+    scores (Scores): The scores of the lattice.
     k (int): How many paths.
     RETURNS (Tuple[Tensor, Tensor]): Their tags, [k, N], and scores, [k, B].
     """
@@ -60,7 +59,7 @@ def k_best(scores: "_Scores", k: int) -> Tuple[Tensor, Tensor]:
 
 
 def _extend_to_end(
-    scores: "_Scores", rows: List[Tensor], k: int
+    scores: Scores, rows: List[Tensor], k: int
 ) -> Tuple[List[Tensor], _Lists]:
     """Make the lists of all time steps.
 
@@ -145,10 +144,10 @@ def _merge(lists: Tensor, transitions: Tensor, width: int) -> _Lists:
     )
 
 
-def sample(scores: "_Scores", alpha: Tensor, uniforms: Tensor) -> Tensor:
+def sample(scores: Scores, alpha: Tensor, uniforms: Tensor) -> Tensor:
     """Draw paths; see `paths.sample`.
 
-    scores (_Scores): The scores of the lattice.
+    scores (Scores): The scores of the lattice.
     alpha (Tensor): Log forward scores, emissions included, [N, K].
     uniforms (Tensor): Random numbers, [n, N].
     RETURNS (Tensor): The tags of the paths, [n, N].
@@ -158,7 +157,7 @@ def sample(scores: "_Scores", alpha: Tensor, uniforms: Tensor) -> Tensor:
     return torch.cat([_sample_chunk(scores, alpha, chunk) for chunk in chunks])
 
 
-def _sample_chunk(scores: "_Scores", alpha: Tensor, uniforms: Tensor) -> Tensor:
+def _sample_chunk(scores: Scores, alpha: Tensor, uniforms: Tensor) -> Tensor:
     following = scores.transitions.T.contiguous()
     tags = torch.zeros_like(uniforms, dtype=torch.int64)
     last = scores.last_rows
