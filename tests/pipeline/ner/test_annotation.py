@@ -11,9 +11,8 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_crf_tagger.crf import TagScheme
+from spacy_crf_tagger.pipeline.annotation import UNKNOWN, known_mask
 from spacy_crf_tagger.pipeline.ner.annotation import (
-    UNKNOWN,
-    known_mask,
     preset_mask,
     preset_spans,
     read_annotation,

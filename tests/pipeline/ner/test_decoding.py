@@ -11,9 +11,9 @@ from spacy.util import load_model_from_path
 from spacy.vocab import Vocab
 
 from spacy_crf_tagger.crf import TagScheme
+from spacy_crf_tagger.crf.risk import LEAST_PROBABILITY
+from spacy_crf_tagger.pipeline.documents import group_by_tokens
 from spacy_crf_tagger.pipeline.ner.decoding import (
-    LEAST_PROBABILITY,
-    group_by_tokens,
     predict_entities,
 )
 from spacy_crf_tagger.pipeline.ner.settings import Settings

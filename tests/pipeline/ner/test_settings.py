@@ -8,7 +8,7 @@ import spacy
 import srsly
 from confection import ConfigValidationError
 
-from spacy_crf_tagger.pipeline.ner.settings import CHOICES, Settings
+from spacy_crf_tagger.pipeline.ner.settings import Settings
 from tests.helpers.component import (
     entities,
     make_examples,
@@ -72,7 +72,7 @@ def test_component_refuses_unknown_values(name, value, message):
         type(ner)(_SHARED.vocab, ner.model, "crf_ner", **{name: value})
 
 
-@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("name", Settings.choices)
 def test_pipeline_refuses_unknown_choices(name):
     config = {name: "nothing of that", "model": small_model()}
     with pytest.raises(ValueError, match=rf"'names'.*{name}.*nothing of that"):
