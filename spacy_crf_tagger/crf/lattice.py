@@ -211,11 +211,14 @@ class Lattice:
             end = forbid(end, constraints.end)
         if allowed is not None:
             emissions = forbid(emissions, _as_allowed(allowed, emissions))
-        return _trusted(Potentials(emissions, transitions, start, end, lengths))
+        return _trusted(emissions, transitions, start, end, lengths)
 
     def _with(self, **changes: Array) -> "Lattice":
         """RETURNS (Lattice): One with changes that need no check."""
-        return _trusted(self.potentials._replace(**changes))
+        lattice = object.__new__(Lattice)
+        lattice.__dict__.update(self.__dict__)
+        lattice.__dict__.update(changes)
+        return lattice
 
     def restrict(self, allowed: NDArray[np.bool_]) -> "Lattice":
         """Forbid tags at tokens.
@@ -285,14 +288,22 @@ class Lattice:
         that, for recursions that take differences of such scores.
         """
         return _trusted(
-            self.potentials.map(lambda each: forbid(each, each >= limits.FAINT))
+            *self.potentials.map(lambda each: forbid(each, each >= limits.FAINT))
         )
 
 
-def _trusted(checked: Potentials) -> Lattice:
+def _trusted(
+    emissions: Array, transitions: Array, start: Array, end: Array, lengths: Lengths
+) -> Lattice:
     """RETURNS (Lattice): One of what has been checked already."""
     lattice = object.__new__(Lattice)
-    lattice.__dict__.update(zip(Potentials._fields, checked, strict=True))
+    lattice.__dict__.update(
+        emissions=emissions,
+        transitions=transitions,
+        start=start,
+        end=end,
+        lengths=lengths,
+    )
     return lattice
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import checks, limits
-from .arrays import Array, place_of
+from .arrays import Array, are_together, place_of
 from .backends.protocol import Backend
 from .inference import (
     forward_backward,
@@ -125,11 +125,10 @@ def _require_same_sequences(a: Lattice, b: Lattice) -> None:
             f"Two lattices are compared that differ in their tags ({a.n_tags} and "
             f"{b.n_tags}) or in the lengths of their sequences."
         )
-    places = [place_of(lattice.emissions) for lattice in (a, b)]
-    if places[0] != places[1]:
+    if not are_together(a.emissions, b.emissions):
         raise ValueError(
-            f"Two lattices are compared of which one is {places[0]}, the other "
-            f"{places[1]}."
+            f"Two lattices are compared of which one is {place_of(a.emissions)}, the "
+            f"other {place_of(b.emissions)}."
         )
 
 

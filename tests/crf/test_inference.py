@@ -15,7 +15,6 @@ from spacy_crf_tagger.crf import (
     log_partition,
     viterbi,
 )
-from spacy_crf_tagger.crf.backends.choice import backend_for
 
 from .brute_force import (
     Enumeration,
@@ -182,12 +181,6 @@ def test_torch_kernels_give_arrays_back_for_arrays() -> None:
         *viterbi(lattice, torch_backend),
     ]
     assert all(isinstance(result, np.ndarray) for result in results)
-
-
-def test_the_arrays_choose_the_backend() -> None:
-    lattice = random_lattice(np.random.default_rng(1), [2], n_tags=2)
-    assert backend_for(lattice).__name__.endswith("numba.backend")
-    assert backend_for(as_tensors(lattice)).__name__.endswith("torch.backend")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Which kernels a lattice is computed by."""
 
+from functools import cache
 from typing import cast
 
 import numpy as np
@@ -15,13 +16,20 @@ def backend_for(lattice: Lattice) -> Backend:
     lattice (Lattice): The lattice.
     RETURNS (Backend): The module with the kernels.
     """
-    if isinstance(lattice.emissions, np.ndarray):
-        try:
-            from .numba import backend as numba_backend
+    return _for_arrays() if isinstance(lattice.emissions, np.ndarray) else _of_torch()
 
-            return cast(Backend, numba_backend)
-        except ImportError:
-            pass
+
+@cache
+def _for_arrays() -> Backend:
+    try:
+        from .numba import backend as numba_backend
+    except ImportError:
+        return _of_torch()
+    return cast(Backend, numba_backend)
+
+
+@cache
+def _of_torch() -> Backend:
     from .torch import backend as torch_backend
 
     return cast(Backend, torch_backend)

@@ -22,7 +22,7 @@ from spacy_crf_tagger.crf import (
 from spacy_crf_tagger.crf.backends.numba import backend as numba_backend
 from spacy_crf_tagger.crf.backends.numba import lane_memory, lanes, tiles
 from spacy_crf_tagger.crf.backends.numba import scaling as numba_scaling
-from spacy_crf_tagger.crf.backends.numba.blocks import segment_length
+from spacy_crf_tagger.crf.backends.numba.memory import segment_length
 from spacy_crf_tagger.crf.backends.numba.tiles import TILE_WIDTH, layout_of
 from spacy_crf_tagger.crf.backends.torch import backend as torch_backend
 

@@ -22,8 +22,9 @@ from . import marginals as numba_marginals
 from . import paths as numba_paths
 from . import scaling as numba_scaling
 from . import viterbi as numba_viterbi
-from .blocks import RANGE, make_block
+from .blocks import RANGE
 from .lanes import LANES
+from .memory import make_block
 from .tiles import Layout, layout_of
 
 Floats = NDArray[np.float64]
@@ -202,7 +203,9 @@ def expected_weight(lattice: Lattice, weights: Floats) -> Expectation:
         np.zeros(n_tags),
         lattice.lengths,
     )
-    numba_expectation.expectation(*arrays, weights, values, *gradients[:-1])
+    numba_expectation.expectation(
+        arrays, weights, values, numba_expectation.Gradients(*gradients[:-1])
+    )
     return Expectation(values, gradients)
 
 

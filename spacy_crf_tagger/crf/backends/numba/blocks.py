@@ -1,5 +1,5 @@
 """The passes over blocks of eight sequences, in probability space, that the kernels of
-`numba_marginals` consist of.
+`marginals` consist of.
 
 Each step divides by the sum of the forward scores before it (Rabiner 1989, section
 V.A), so that it is a product of a vector and a matrix, of which only the tiles that the
@@ -9,29 +9,12 @@ reported.
 The forward pass keeps one vector for each segment of tokens; the backward pass computes
 the others of a segment again (Chen et al. 2016, "Training deep nets with sublinear
 memory cost"). A sequence of a single segment is not computed twice.
-
-A vector over tags has K + 1 entries, the last of which is the empty column of `Tiles`,
-and each entry has a number for each lane. Where a batch has less than eight sequences
-left, the first of them is computed several times.
 """
 
-from typing import Any, NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from .compiled import called, inlined
-from .lane_memory import (
-    at,
-    fill_from,
-    find_rows,
-    gather,
-    load,
-    pointer,
-    read,
-    scatter,
-    store,
-)
+from .lane_memory import at, fill_from, find_rows, gather, load, read, scatter, store
 from .lanes import (
     LANES,
     add,
@@ -48,6 +31,20 @@ from .lanes import (
     subtract,
     zero_with,
 )
+from .memory import (
+    CLOSING,
+    END,
+    EXPONENT,
+    FAINTEST,
+    INSIDE,
+    LOWEST,
+    MANTISSA,
+    SCALE,
+    STATE_SIZE,
+    TOPS,
+    copy,
+    fill_all,
+)
 from .tiles import TILE_WIDTH
 
 # Scores of a token (or of the transitions) that lie further apart than this many nats
@@ -57,147 +54,6 @@ from .tiles import TILE_WIDTH
 RANGE = 100.0
 TINY = 1e-200
 _LN_2 = 0.6931471805599453
-# A segment's vectors should stay in a processor's second cache.
-_SEGMENT_STATES = 4096
-_SHORTEST_SEGMENT, _LONGEST_SEGMENT = 8, 128
-
-Floats = NDArray[np.float64]
-
-# Vectors of a block's `state`, by the place of their first number.
-_TOPS = 0  # sum of the largest scores of all tokens
-_MANTISSA, _EXPONENT = LANES, 2 * LANES  # of the product of all scales
-_LOWEST = 3 * LANES  # least score of a token, relative to its largest
-_FAINTEST = 4 * LANES  # least share of a state that is not impossible
-_CLOSING = 5 * LANES  # share of the paths' weight that the end scores leave
-_SCALE = 6 * LANES  # sum of the forward scores of the last token
-_INSIDE = 7 * LANES  # 0 in the lanes whose sequence has the token at hand, else -inf
-_END = 8 * LANES  # 1 / closing in the lanes whose last token is at hand, else 0
-_STATE_SIZE = 9 * LANES
-
-
-class Memory(NamedTuple):
-    """What the recursions over eight sequences need, as kernels are given it.
-
-    sequences (NDArray[int]): Two numbers of each sequence, [16].
-    numbers (NDArray[float]): All else.
-    segment (int): Tokens of a segment.
-    """
-
-    sequences: NDArray[np.int64]
-    numbers: Floats
-    segment: int
-
-
-class Block(NamedTuple):
-    """Eight sequences and their memory, as the functions of kernels are given it:
-    pointers and numbers.
-
-    rows (int*): Row of the emissions of each sequence's first token, [8].
-    lengths (int*): Tokens of each sequence, [8].
-    segment (int): Tokens of a segment.
-    n_tags (int): Number of tags, K.
-    vector (int): Numbers of a vector over tags, (K + 1) * 8.
-    alpha (float*): Forward vectors of the token before the segment and of the
-        segment's tokens, [(segment + 1) * (K + 1) * 8].
-    ahead (float*): exp(emissions) of the segment's tokens, divided by the scale
-        of the token before; after the backward pass these times the backward vector.
-        Last comes that of the token after the segment. [(segment + 1) * (K + 1) * 8]
-    tags (float*): Probabilities of the tags of the token at hand, [(K + 1) * 8].
-    checkpoints (float*): The forward vector before each segment, and its scale,
-        [segments * (K + 2) * 8].
-    state (float*): What is known of each sequence; see `_TOPS` and so on.
-    """
-
-    rows: Any
-    lengths: Any
-    segment: int
-    n_tags: int
-    vector: int
-    alpha: Any
-    ahead: Any
-    tags: Any
-    checkpoints: Any
-    state: Any
-
-
-class TilePointers(NamedTuple):
-    """Tiles as the kernels' functions are given them.
-
-    n_tiles (int): Their number.
-    limits, rows, columns, values (int*, float*): See `Tiles`.
-    """
-
-    n_tiles: int
-    limits: Any
-    rows: Any
-    columns: Any
-    values: Any
-
-
-def make_block(longest: int, n_tags: int) -> Memory:
-    """Allocate the memory of a block.
-
-    longest (int): Tokens of the longest sequence.
-    n_tags (int): Number of tags, K.
-    RETURNS (Memory): The memory.
-    """
-    segment = min(segment_length(n_tags), longest)
-    vector = (n_tags + 1) * LANES
-    n_segments = -(-longest // max(segment, 1))
-    size = (2 * segment + 3) * vector + _STATE_SIZE + n_segments * (vector + LANES)
-    return Memory(np.zeros(2 * LANES, dtype=np.int64), np.zeros(size), segment)
-
-
-def segment_length(n_tags: int) -> int:
-    """RETURNS (int): The number of tokens of a segment."""
-    length = _SEGMENT_STATES // (n_tags + 1)
-    return min(max(length, _SHORTEST_SEGMENT), _LONGEST_SEGMENT)
-
-
-@inlined
-def block_in(memory, n_tags):  # type: ignore[no-untyped-def]
-    """Divide the memory of a block."""
-    sequences, numbers = pointer(memory.sequences), pointer(memory.numbers)
-    vector = (n_tags + 1) * LANES
-    states = (memory.segment + 1) * vector
-    return Block(
-        sequences,
-        at(sequences, LANES),
-        memory.segment,
-        n_tags,
-        vector,
-        numbers,
-        at(numbers, states),
-        at(numbers, 2 * states),
-        at(numbers, 2 * states + vector + _STATE_SIZE),
-        at(numbers, 2 * states + vector),
-    )
-
-
-@inlined
-def point_to(tiles):  # type: ignore[no-untyped-def]
-    """Point to the arrays of tiles."""
-    return TilePointers(
-        tiles.columns.shape[0],
-        pointer(tiles.limits),
-        pointer(tiles.rows),
-        pointer(tiles.columns),
-        pointer(tiles.values),
-    )
-
-
-@inlined
-def copy(source, target, n_vectors):  # type: ignore[no-untyped-def]
-    """Copy vectors of eight numbers to where they do not overlap."""
-    for n in range(n_vectors):
-        store(target, n * LANES, load(source, n * LANES))
-
-
-@inlined
-def fill_all(target, number, n_vectors):  # type: ignore[no-untyped-def]
-    """Write one number to vectors of eight."""
-    for n in range(n_vectors):
-        store(target, n * LANES, fill(number))
 
 
 @called
@@ -236,10 +92,10 @@ def forward(emissions, block, model):  # type: ignore[no-untyped-def]
     """
     state, vector, segment = block.state, block.vector, block.segment
     n_vectors = block.n_tags + 1
-    fill_all(state, 0.0, _STATE_SIZE // LANES)
-    store(state, _MANTISSA, fill(1.0))
-    store(state, _FAINTEST, fill(1.0))
-    store(state, _SCALE, fill(1.0))
+    fill_all(state, 0.0, STATE_SIZE // LANES)
+    store(state, MANTISSA, fill(1.0))
+    store(state, FAINTEST, fill(1.0))
+    store(state, SCALE, fill(1.0))
     fill_all(block.alpha, 0.0, n_vectors)
     longest = longest_of(block)
     for number in range((longest + segment - 1) // segment):
@@ -248,7 +104,7 @@ def forward(emissions, block, model):  # type: ignore[no-untyped-def]
             copy(at(block.alpha, segment * vector), block.alpha, n_vectors)
         checkpoint = at(block.checkpoints, number * (vector + LANES))
         copy(block.alpha, checkpoint, n_vectors)
-        store(checkpoint, vector, load(state, _SCALE))
+        store(checkpoint, vector, load(state, SCALE))
         n = segment if segment < longest - first else longest - first
         _forward_segment(emissions, block, first, n, model)
 
@@ -266,7 +122,7 @@ def longest_of(block):  # type: ignore[no-untyped-def]
 @inlined
 def is_trusted(block, lane):  # type: ignore[no-untyped-def]
     """Return whether the scores of a sequence did not lie too far apart."""
-    low, faint = block.state[_LOWEST + lane], block.state[_FAINTEST + lane]
+    low, faint = block.state[LOWEST + lane], block.state[FAINTEST + lane]
     return low >= -RANGE and faint >= TINY  # neither if it is NaN
 
 
@@ -280,7 +136,7 @@ def rewind(emissions, block, first, model):  # type: ignore[no-untyped-def]
     copy(block.ahead, at(block.ahead, block.segment * vector), n_vectors)
     checkpoint = at(block.checkpoints, first // block.segment * (vector + LANES))
     copy(checkpoint, block.alpha, n_vectors)
-    store(block.state, _SCALE, load(checkpoint, vector))
+    store(block.state, SCALE, load(checkpoint, vector))
     _forward_segment(emissions, block, first, block.segment, model)
 
 
@@ -294,21 +150,21 @@ def _forward_segment(emissions, block, first, n, model):  # type: ignore[no-unty
         here = at(before, vector)
         ahead = at(block.ahead, u * vector)
         read_scores(emissions, block.rows, block.lengths, n_tags, t, ahead)
-        scale_before = load(state, _SCALE)
+        scale_before = load(state, SCALE)
         _exp_scores(block, t, ahead, divide(fill(1.0), scale_before))
-        product = multiply(load(state, _MANTISSA), scale_before)
-        store(state, _MANTISSA, mantissa(product))
-        store(state, _EXPONENT, add(load(state, _EXPONENT), exponent(product)))
+        product = multiply(load(state, MANTISSA), scale_before)
+        store(state, MANTISSA, mantissa(product))
+        store(state, EXPONENT, add(load(state, EXPONENT), exponent(product)))
         if t == 0:
-            scale, faintest = fill(0.0), load(state, _FAINTEST)
+            scale, faintest = fill(0.0), load(state, FAINTEST)
             for k in range(n_tags):
                 place = k * LANES
                 weight = multiply(fill_from(model.exp_start, k), load(ahead, place))
                 store(here, place, weight)
                 scale = add(scale, weight)
                 faintest = smaller(faintest, replace(weight, 0.0, 1.0))
-            store(state, _SCALE, replace(scale, 0.0, 1.0))
-            store(state, _FAINTEST, faintest)
+            store(state, SCALE, replace(scale, 0.0, 1.0))
+            store(state, FAINTEST, faintest)
         else:
             _advance(state, before, here, ahead, model.onward)
         for lane in range(LANES):
@@ -317,9 +173,9 @@ def _forward_segment(emissions, block, first, n, model):  # type: ignore[no-unty
                 closing = 0.0
                 for k in range(n_tags):
                     closing += here[k * LANES + lane] * model.exp_end[k]
-                state[_CLOSING + lane] = closing
+                state[CLOSING + lane] = closing
                 # What comes after the end is of no interest, but must be a number.
-                state[_SCALE + lane] = 1.0
+                state[SCALE + lane] = 1.0
 
 
 @inlined
@@ -329,26 +185,26 @@ def _exp_scores(block, t, ahead, factor):  # type: ignore[no-untyped-def]
     """
     n_tags, state = block.n_tags, block.state
     for lane in range(LANES):
-        state[_INSIDE + lane] = 0.0 if t < block.lengths[lane] else -np.inf
-    inside = load(state, _INSIDE)
+        state[INSIDE + lane] = 0.0 if t < block.lengths[lane] else -np.inf
+    inside = load(state, INSIDE)
     top = fill(-np.inf)
     for k in range(n_tags):
         top = larger(top, load(ahead, k * LANES))
     top = replace(add(top, inside), -np.inf, 0.0)
-    store(state, _TOPS, add(load(state, _TOPS), top))
-    lowest = load(state, _LOWEST)
+    store(state, TOPS, add(load(state, TOPS), top))
+    lowest = load(state, LOWEST)
     inside = subtract(inside, top)
     for k in range(n_tags):
         score = add(load(ahead, k * LANES), inside)
         lowest = smaller(lowest, replace(score, -np.inf, 0.0))
         store(ahead, k * LANES, multiply(exp(score), factor))
-    store(state, _LOWEST, lowest)
+    store(state, LOWEST, lowest)
 
 
 @inlined
 def _advance(state, before, here, ahead, tiles):  # type: ignore[no-untyped-def]
     """Compute the forward vector that follows another one."""
-    scale, faintest = fill(0.0), load(state, _FAINTEST)
+    scale, faintest = fill(0.0), load(state, FAINTEST)
     for tile in range(tiles.n_tiles):
         sum_0, sum_1, sum_2 = fill(0.0), fill(0.0), fill(0.0)
         for e in range(tiles.limits[tile], tiles.limits[tile + 1]):
@@ -370,8 +226,8 @@ def _advance(state, before, here, ahead, tiles):  # type: ignore[no-untyped-def]
         faintest = smaller(faintest, replace(sum_0, 0.0, 1.0))
         faintest = smaller(faintest, replace(sum_1, 0.0, 1.0))
         faintest = smaller(faintest, replace(sum_2, 0.0, 1.0))
-    store(state, _SCALE, replace(scale, 0.0, 1.0))
-    store(state, _FAINTEST, faintest)
+    store(state, SCALE, replace(scale, 0.0, 1.0))
+    store(state, FAINTEST, faintest)
 
 
 @inlined
@@ -380,13 +236,13 @@ def log_weight(block, lane):  # type: ignore[no-untyped-def]
     sequences of its length.
     """
     state = block.state
-    closing = state[_CLOSING + lane]
+    closing = state[CLOSING + lane]
     if closing == 0.0:
         return -np.inf
     return (
-        state[_TOPS + lane]
-        + np.log(state[_MANTISSA + lane])
-        + state[_EXPONENT + lane] * _LN_2
+        state[TOPS + lane]
+        + np.log(state[MANTISSA + lane])
+        + state[EXPONENT + lane] * _LN_2
         + np.log(closing)
     )
 
@@ -399,9 +255,9 @@ def step_back(block, first, u, is_last, model):  # type: ignore[no-untyped-def]
     vector, state = block.vector, block.state
     for lane in range(LANES):
         ends_here = block.lengths[lane] == first + u + 1
-        closing = state[_CLOSING + lane]
-        state[_END + lane] = 1.0 / closing if ends_here and closing > 0.0 else 0.0
-    end = load(state, _END)
+        closing = state[CLOSING + lane]
+        state[END + lane] = 1.0 / closing if ends_here and closing > 0.0 else 0.0
+    end = load(state, END)
     alpha = at(block.alpha, (u + 1) * vector)
     ahead = at(block.ahead, u * vector)
     after = at(ahead, vector)

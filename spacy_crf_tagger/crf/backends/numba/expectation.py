@@ -1,34 +1,73 @@
 """The kernel of an expectation over paths and its gradients, one sequence at a time, in
-probability space where that can be trusted, as in `numba_blocks`.
+probability space where that can be trusted, as in `blocks`.
 
 Shapes: emissions [N, K], transitions [K, K], start and end [K], offsets [B + 1].
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from .blocks import RANGE, TINY
-from .compiled import kernel
+from .compiled import called, kernel
 from .log_space import log_backward, log_forward, longest_of
 
 
-@kernel
-def expectation(  # type: ignore[no-untyped-def]
-    emissions,
-    transitions,
-    start,
-    end,
-    offsets,
-    weights,
-    values,
-    tags,
-    edges,
-    starts,
-    ends,
-):
-    """Write the expected sum of the weights [K] of a path's tags [B] and its gradient
-    with respect to the emissions [N, K], and add to those with respect to transitions
-    [K, K], start [K] and end [K].
+class Gradients(NamedTuple):
+    """Gradients of an expectation, as the kernel is given them.
+
+    tags (NDArray[float]): With respect to the emissions, [N, K].
+    edges (NDArray[float]): With respect to transitions, [K, K].
+    starts (NDArray[float]): With respect to start scores, [K].
+    ends (NDArray[float]): With respect to end scores, [K].
     """
+
+    tags: Any
+    edges: Any
+    starts: Any
+    ends: Any
+
+
+class _Forward(NamedTuple):
+    """What the forward passes find out about a sequence of T tokens.
+
+    alpha (NDArray[float]): Forward vectors, each of sum 1, [T, K].
+    weighted (NDArray[float]): These times the expected weight up to the token, given
+        its tag, [T, K].
+    exp_emissions (NDArray[float]): exp(score - largest score), [T, K].
+    scales (NDArray[float]): The sums of the forward vectors, [T].
+    """
+
+    alpha: Any
+    weighted: Any
+    exp_emissions: Any
+    scales: Any
+
+
+class _Backward(NamedTuple):
+    """What the backward pass knows about one token and the one after it, [K] each.
+
+    beta (NDArray[float]): The backward vector.
+    weighted (NDArray[float]): This times the expected weight beyond the token, given
+        its tag.
+    ahead (NDArray[float]): Of the token after it, the backward vector with emissions.
+    weighted_ahead (NDArray[float]): This times the weight of that token and beyond.
+    """
+
+    beta: Any
+    weighted: Any
+    ahead: Any
+    weighted_ahead: Any
+
+
+@kernel
+def expectation(lattice, weights, values, gradients):  # type: ignore[no-untyped-def]
+    """Write the expected sum of the weights [K] of a path's tags [B] and its gradient
+    with respect to the emissions, and add to those with respect to transitions, start
+    and end.
+    """
+    emissions, transitions, start, end, offsets = lattice
+    tags, edges, starts, ends = gradients
     n_tags = emissions.shape[1]
     parameters, fits = _exp_parameters(transitions, start, end)
     exp_transitions, exp_end = parameters[0], parameters[4]
@@ -37,85 +76,106 @@ def expectation(  # type: ignore[no-untyped-def]
         for j in range(n_tags):
             transposed[j, i] = exp_transitions[i, j]
     longest = longest_of(offsets)
-    alpha = np.empty((longest, n_tags))
-    weighted_alpha = np.empty((longest, n_tags))
-    exp_emissions = np.empty((longest, n_tags))
-    scales = np.empty(longest)
-    beta, ahead = np.empty(n_tags), np.empty(n_tags)
-    weighted_beta, weighted_ahead = np.empty(n_tags), np.empty(n_tags)
+    before = _Forward(
+        np.empty((longest, n_tags)),
+        np.empty((longest, n_tags)),
+        np.empty((longest, n_tags)),
+        np.empty(longest),
+    )
+    behind = _Backward(
+        np.empty(n_tags), np.empty(n_tags), np.empty(n_tags), np.empty(n_tags)
+    )
     scaled_edges = np.zeros((n_tags, n_tags))
     for b in range(offsets.shape[0] - 1):
         first, last = offsets[b], offsets[b + 1] - 1
-        sequence = emissions[first : last + 1]
+        sequence, own = emissions[first : last + 1], tags[first : last + 1]
         length = sequence.shape[0]
         if length == 0:
             continue
         trusted, closing, log_z = False, 0.0, 0.0
         if fits:
-            log_z, closing, trusted = _forward(
-                sequence, parameters, alpha, exp_emissions, scales
-            )
+            log_z, closing, trusted = _forward(sequence, parameters, before)
         if not trusted:
             values[b] = _log_expectation(
-                sequence,
-                transitions,
-                start,
-                end,
-                weights,
-                tags[first : last + 1],
-                edges,
+                sequence, transitions, start, end, weights, own, edges
             )
         elif log_z != -np.inf:
-            # alpha times the expected weight up to the token, given its tag
-            for t in range(length):
-                if t == 0:
-                    for k in range(n_tags):
-                        weighted_alpha[0, k] = 0.0
-                else:
-                    _times(weighted_alpha[t - 1], exp_transitions, weighted_alpha[t])
-                for k in range(n_tags):
-                    weighted_alpha[t, k] *= exp_emissions[t, k] / scales[t]
-                    weighted_alpha[t, k] += weights[k] * alpha[t, k]
+            _weigh_forward(length, exp_transitions, weights, before)
             expected = 0.0
             for k in range(n_tags):
-                expected += weighted_alpha[length - 1, k] * exp_end[k] / closing
+                expected += before.weighted[length - 1, k] * exp_end[k] / closing
             values[b] = expected
+            for k in range(n_tags):
+                reached = before.alpha[length - 1, k] != 0.0
+                behind.beta[k] = exp_end[k] / closing if reached else 0.0
+                behind.weighted[k] = 0.0
             for t in range(length - 1, -1, -1):
-                if t == length - 1:
-                    for k in range(n_tags):
-                        reached = alpha[t, k] != 0.0
-                        beta[k] = exp_end[k] / closing if reached else 0.0
-                        weighted_beta[k] = 0.0
-                else:
-                    for k in range(n_tags):
-                        factor = exp_emissions[t + 1, k] / scales[t + 1]
-                        ahead[k] = factor * beta[k]
-                        weighted_ahead[k] = factor * (
-                            weighted_beta[k] + weights[k] * beta[k]
-                        )
-                    _times(ahead, transposed, beta)
-                    _times(weighted_ahead, transposed, weighted_beta)
-                    for i in range(n_tags):
-                        if alpha[t, i] == 0.0:
-                            beta[i] = 0.0
-                            weighted_beta[i] = 0.0
-                            continue
-                        surplus = weighted_alpha[t, i] - expected * alpha[t, i]
-                        row = scaled_edges[i]
-                        for j in range(n_tags):
-                            row[j] += (
-                                surplus * ahead[j] + alpha[t, i] * weighted_ahead[j]
-                            )
-                for k in range(n_tags):
-                    tags[first + t, k] = (
-                        weighted_alpha[t, k] - expected * alpha[t, k]
-                    ) * beta[k] + alpha[t, k] * weighted_beta[k]
+                if t < length - 1:
+                    _step_back(t, transposed, weights, before, behind)
+                    _add_edges(t, expected, before, behind, scaled_edges)
+                _write_gradient(t, expected, before, behind, own)
         for k in range(n_tags):
             starts[k] += tags[first, k]
             ends[k] += tags[last, k]
     for i in range(n_tags):
         for j in range(n_tags):
             edges[i, j] += scaled_edges[i, j] * exp_transitions[i, j]
+
+
+@called
+def _weigh_forward(length, exp_transitions, weights, before):  # type: ignore[no-untyped-def]
+    """Compute the weighted forward vectors from the others."""
+    weighted = before.weighted
+    n_tags = weighted.shape[1]
+    for t in range(length):
+        if t == 0:
+            for k in range(n_tags):
+                weighted[0, k] = 0.0
+        else:
+            _times(weighted[t - 1], exp_transitions, weighted[t])
+        for k in range(n_tags):
+            weighted[t, k] *= before.exp_emissions[t, k] / before.scales[t]
+            weighted[t, k] += weights[k] * before.alpha[t, k]
+
+
+@called
+def _step_back(t, transposed, weights, before, behind):  # type: ignore[no-untyped-def]
+    """Compute the backward vectors of token t from those of the next token. They are
+    zero where no path gets to, and nothing is known about what comes then.
+    """
+    beta, weighted, ahead, weighted_ahead = behind
+    n_tags = beta.shape[0]
+    for k in range(n_tags):
+        factor = before.exp_emissions[t + 1, k] / before.scales[t + 1]
+        ahead[k] = factor * beta[k]
+        weighted_ahead[k] = factor * (weighted[k] + weights[k] * beta[k])
+    _times(ahead, transposed, beta)
+    _times(weighted_ahead, transposed, weighted)
+    for k in range(n_tags):
+        if before.alpha[t, k] == 0.0:
+            beta[k] = 0.0
+            weighted[k] = 0.0
+
+
+@called
+def _add_edges(t, expected, before, behind, edges):  # type: ignore[no-untyped-def]
+    """Add the gradients of the steps from token t, divided by exp of their scores."""
+    n_tags = edges.shape[0]
+    for i in range(n_tags):
+        share = before.alpha[t, i]
+        if share != 0.0:
+            surplus = before.weighted[t, i] - expected * share
+            row = edges[i]
+            for j in range(n_tags):
+                row[j] += surplus * behind.ahead[j] + share * behind.weighted_ahead[j]
+
+
+@called
+def _write_gradient(t, expected, before, behind, tags):  # type: ignore[no-untyped-def]
+    """Write the gradient with respect to the emissions of token t."""
+    for k in range(tags.shape[1]):
+        surplus = before.weighted[t, k] - expected * before.alpha[t, k]
+        tags[t, k] = surplus * behind.beta[k] + before.alpha[t, k] * behind.weighted[k]
 
 
 @kernel
@@ -171,7 +231,7 @@ def _log_expectation(  # type: ignore[no-untyped-def]
     return expected
 
 
-@kernel
+@called
 def _exp_scores(scores, out):  # type: ignore[no-untyped-def]
     """Write exp(score - max) and return the maximum, and whether all fit."""
     top = -np.inf
@@ -214,7 +274,7 @@ def _exp_parameters(transitions, start, end):  # type: ignore[no-untyped-def]
     return parameters, transitions_fit and start_fits and end_fits
 
 
-@kernel
+@called
 def _times(vector, matrix, out):  # type: ignore[no-untyped-def]
     """Out = vector @ matrix, skipping zeros of the vector."""
     n_tags = out.shape[0]
@@ -228,7 +288,7 @@ def _times(vector, matrix, out):  # type: ignore[no-untyped-def]
                 out[j] += weight * row[j]
 
 
-@kernel
+@called
 def _scale(vector):  # type: ignore[no-untyped-def]
     """Divide by the sum. Return it, and whether no state came near underflow."""
     total = 0.0
@@ -245,16 +305,15 @@ def _scale(vector):  # type: ignore[no-untyped-def]
     return total, safe
 
 
-@kernel
-def _forward(  # type: ignore[no-untyped-def]
-    emissions, parameters, alpha, exp_emissions, scales
-):
+@called
+def _forward(emissions, parameters, before):  # type: ignore[no-untyped-def]
     """Forward recursion of one sequence of at least one token in probability space.
 
     Writes alpha (scaled to sum 1), exp(emissions) and the scales; returns log Z, the
     scale of the end, and whether the result can be trusted.
     """
     length, n_tags = emissions.shape
+    alpha, exp_emissions, scales = before.alpha, before.exp_emissions, before.scales
     exp_transitions, transition_top, exp_start, start_top, exp_end, end_top = parameters
     log_z = start_top + end_top
     if length > 1:  # a single token takes no step, and 0 * -inf is no number

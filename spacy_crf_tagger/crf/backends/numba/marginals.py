@@ -11,14 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import (
-    TilePointers,
-    block_in,
     choose_sequences,
     forward,
     is_trusted,
     log_weight,
     longest_of,
-    point_to,
     rewind,
     step_back,
     write_rows,
@@ -35,6 +32,7 @@ from .lanes import (
     total,
     zero_with,
 )
+from .memory import TilePointers, block_in, point_to
 from .tiles import TILE_WIDTH, Tiles
 
 
@@ -60,6 +58,36 @@ class ModelPointers(NamedTuple):
     backward: TilePointers
     exp_start: Any
     exp_end: Any
+
+
+class Counts(NamedTuple):
+    """Where expected steps are added up, as the kernel's functions are given it.
+
+    tiles (TilePointers): The transitions.
+    weights (float*): What each lane's sequence counts, [8].
+    steps (float*): Expected steps, laid out like `Tiles.values`.
+    """
+
+    tiles: TilePointers
+    weights: Any
+    steps: Any
+
+
+class PairPointers(NamedTuple):
+    """Pairs of tags that are asked for, as the kernel's functions are given them.
+
+    number (int): How many there are, P.
+    tags (int*): The two tags of each pair, [P * 2].
+    exp_scores (float*): Their entries of the matrix of transitions, [P].
+    ratios (float*): Memory for the answer at one token, [P * 8].
+    conditionals (float*): The answer, [N * P].
+    """
+
+    number: int
+    tags: Any
+    exp_scores: Any
+    ratios: Any
+    conditionals: Any
 
 
 @inlined
@@ -164,19 +192,10 @@ def forward_backward(  # type: ignore[no-untyped-def]
                 b = order[first + lane]
                 if trusted[b]:
                     lane_weights[lane] = weights[b]
-        longest = longest_of(block)
-        begin = (longest - 1) // block.segment * block.segment
-        n = longest - begin
-        while True:
-            for u in range(n - 1, -1, -1):
-                step_back(block, begin, u, begin + u == longest - 1, pointers)
-                write_rows(block, begin + u, block.tags, pointer(tags), block.n_tags)
-            _add_steps(block, n, pointers.onward, load(lane_weights, 0), pointer(steps))
-            if begin == 0:
-                break
-            begin -= block.segment
-            n = block.segment
-            rewind(scores, block, begin, pointers)
+        counts = Counts(pointers.onward, pointer(lane_weights), pointer(steps))
+        _run_backward(
+            scores, block, pointers, pointer(tags), _skip_token, _add_steps, counts
+        )
 
 
 @borrowing_kernel
@@ -224,8 +243,34 @@ def subtract_paths(  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _add_steps(block, n, tiles, weights, steps):  # type: ignore[no-untyped-def]
+def _run_backward(  # type: ignore[no-untyped-def]
+    emissions, block, model, tags, after_token, after_segment, more
+):
+    """Run the backward recursion over a block, from its last segment to its first, and
+    write the probabilities of tags. After each token, and after each segment of n, a
+    function is called with what more it needs.
+    """
+    longest = longest_of(block)
+    first = (longest - 1) // block.segment * block.segment
+    n = longest - first
+    while True:
+        for u in range(n - 1, -1, -1):
+            is_last = first + u == longest - 1
+            step_back(block, first, u, is_last, model)
+            write_rows(block, first + u, block.tags, tags, block.n_tags)
+            after_token(block, first, u, is_last, more)
+        after_segment(block, n, more)
+        if first == 0:
+            break
+        first -= block.segment
+        n = block.segment
+        rewind(emissions, block, first, model)
+
+
+@inlined
+def _add_steps(block, n, counts):  # type: ignore[no-untyped-def]
     """Add the expected steps to n tokens of a segment after its backward pass."""
+    tiles, weights = counts.tiles, load(counts.weights, 0)
     for tile in range(tiles.n_tiles):
         columns = at(tiles.columns, tile * TILE_WIDTH)
         ahead_0 = at(block.ahead, columns[0] * LANES)
@@ -240,7 +285,7 @@ def _add_steps(block, n, tiles, weights, steps):  # type: ignore[no-untyped-def]
                 sum_0 = multiply_add(weight, load(ahead_0, base), sum_0)
                 sum_1 = multiply_add(weight, load(ahead_1, base), sum_1)
                 sum_2 = multiply_add(weight, load(ahead_2, base), sum_2)
-            own = at(steps, e * TILE_WIDTH)
+            own = at(counts.steps, e * TILE_WIDTH)
             own[0] += total(multiply(sum_0, weights))
             own[1] += total(multiply(sum_1, weights))
             own[2] += total(multiply(sum_2, weights))
@@ -266,7 +311,7 @@ def posterior(  # type: ignore[no-untyped-def]
     before [N, P], where `exp_scores` [P] are the pairs' entries of the matrix.
     """
     block, pointers = block_in(memory, emissions.shape[1]), _open(model)
-    scores, n_pairs = pointer(emissions), pairs.shape[0]
+    scores = pointer(emissions)
     for first in range(0, order.shape[0], LANES):
         n_sequences = order.shape[0] - first
         if not _run_forward(
@@ -280,39 +325,42 @@ def posterior(  # type: ignore[no-untyped-def]
             trusted,
         ):
             continue
-        longest = longest_of(block)
-        begin = (longest - 1) // block.segment * block.segment
-        n = longest - begin
-        while True:
-            for u in range(n - 1, -1, -1):
-                t = begin + u
-                step_back(block, begin, u, t == longest - 1, pointers)
-                write_rows(block, t, block.tags, pointer(tags), block.n_tags)
-                if t < longest - 1:
-                    _find_ratios(
-                        block, u, n_pairs, pointer(pairs), exp_scores, pointer(ratios)
-                    )
-                    write_rows(
-                        block, t + 1, pointer(ratios), pointer(conditionals), n_pairs
-                    )
-            if begin == 0:
-                break
-            begin -= block.segment
-            n = block.segment
-            rewind(scores, block, begin, pointers)
+        steps = PairPointers(
+            pairs.shape[0],
+            pointer(pairs),
+            pointer(exp_scores),
+            pointer(ratios),
+            pointer(conditionals),
+        )
+        _run_backward(
+            scores, block, pointers, pointer(tags), _write_ratios, _skip_segment, steps
+        )
 
 
 @inlined
-def _find_ratios(block, u, n_pairs, pairs, exp_scores, ratios):  # type: ignore[no-untyped-def]
-    """Compute how likely the second tag of each pair is at the token after number u of
-    a segment, given the first one at that token.
+def _write_ratios(block, first, u, is_last, pairs):  # type: ignore[no-untyped-def]
+    """Write how likely the second tag of each pair is at the token after number u of a
+    segment, given the first one at that token.
     """
+    if is_last:
+        return
     alpha = at(block.alpha, (u + 1) * block.vector)
     ahead = at(block.ahead, (u + 1) * block.vector)
-    for p in range(n_pairs):
-        first, second = pairs[2 * p] * LANES, pairs[2 * p + 1] * LANES
-        tag = load(block.tags, first)
-        both = multiply(load(alpha, first), fill_from(exp_scores, p))
-        both = multiply(both, load(ahead, second))
+    for p in range(pairs.number):
+        before, after = pairs.tags[2 * p] * LANES, pairs.tags[2 * p + 1] * LANES
+        tag = load(block.tags, before)
+        both = multiply(load(alpha, before), fill_from(pairs.exp_scores, p))
+        both = multiply(both, load(ahead, after))
         ratio = divide(both, replace(tag, 0.0, 1.0))
-        store(ratios, p * LANES, zero_with(ratio, tag))
+        store(pairs.ratios, p * LANES, zero_with(ratio, tag))
+    write_rows(block, first + u + 1, pairs.ratios, pairs.conditionals, pairs.number)
+
+
+@inlined
+def _skip_token(block, first, u, is_last, more):  # type: ignore[no-untyped-def]
+    """Find out nothing about a token but the probabilities of its tags."""
+
+
+@inlined
+def _skip_segment(block, n, more):  # type: ignore[no-untyped-def]
+    """Find out nothing about a segment but what its tokens tell."""

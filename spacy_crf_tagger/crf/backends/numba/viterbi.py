@@ -1,6 +1,6 @@
 """The kernel that finds the best paths, for eight sequences at a time.
 
-Shapes as in `numba_marginals`. Like forward-backward it keeps one vector for each
+Shapes as in `marginals`. Like forward-backward it keeps one vector for each
 segment, and computes the others of a segment again to trace the paths back.
 """
 
@@ -9,17 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import (
-    Memory,
-    choose_sequences,
-    copy,
-    point_to,
-    read_scores,
-    segment_length,
-)
+from .blocks import choose_sequences, read_scores
 from .compiled import borrowing_kernel, called, inlined
 from .lane_memory import at, fill_from, load, pointer, read, store
 from .lanes import LANES, add, fill, larger
+from .memory import Memory, copy, point_to, segment_length
 from .tiles import TILE_WIDTH, Tiles
 
 

@@ -195,11 +195,10 @@ def expected_weight(lattice: Lattice, weights: NDArray[np.float64]) -> Expectati
             )
         starts = gradient[scores.first_rows].sum(0)
         ends = gradient[scores.last_rows].sum(0)
-    gradients = [gradient.to(scores.dtype), edges, starts, ends]
-    return Expectation(
-        scores.convert(values),
-        Potentials._make([*map(scores.convert, gradients), lattice.lengths]),
+    gradients = Potentials(
+        gradient.to(scores.dtype), edges, starts, ends, lattice.lengths
     )
+    return Expectation(scores.convert(values), gradients.map(scores.convert))
 
 
 def k_best(lattice: Lattice, k: int) -> Tuple[Array, Array]:
