@@ -8,7 +8,7 @@ earlier one.
 
 from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Collection, Iterable, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Tuple
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ def load_encoder(path: Path) -> Tuple["PreTrainedTokenizerBase", Any]:
 
 
 def embed_words(
-    words: Collection[str],
+    words: Iterable[str],
     tokenizer: "PreTrainedTokenizerBase",
     model: Any,
     batch_size: int = 256,
@@ -64,7 +64,7 @@ def embed_words(
     """Encode each word by itself: the mean of the last layer over the pieces that the
     word is split into, without the tokens that the tokenizer adds.
 
-    words (Collection[str]): The words, one at least, and none twice.
+    words (Iterable[str]): The words, one at least, and none twice.
     tokenizer (PreTrainedTokenizerBase): The tokenizer of the encoder.
     model (transformers.PreTrainedModel): The encoder.
     batch_size (int): How many words are encoded at a time.
