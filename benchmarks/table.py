@@ -17,7 +17,7 @@ NAMES = {
 }
 SPEED_CORPORA = ("wnut17", "ncbi-disease")
 KNOWLEDGE = {
-    "vectors": "vectors distilled from MiniLM",
+    "vectors": "vectors made from MiniLM",
     "transformer": "MiniLM trained further",
 }
 

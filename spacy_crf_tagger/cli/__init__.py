@@ -9,8 +9,8 @@ from spacy.cli._util import app as spacy_app
 from .calibrate import calibrate_cli
 from .compare import compare_cli
 from .convert import convert_cli
-from .distill import distill_cli
 from .show import show_cli
+from .vectors import OLD_NAME, renamed_cli, vectors_cli
 from .warm_up import warm_up_cli
 
 HELP = """Data, scores and predictions of entity recognisers: convert annotated text,
@@ -23,8 +23,15 @@ app.command("convert")(convert_cli)
 app.command("compare")(compare_cli)
 app.command("show")(show_cli)
 app.command("calibrate")(calibrate_cli)
-app.command("distill")(distill_cli)
+app.command("vectors")(vectors_cli)
 app.command("warm-up")(warm_up_cli)
+app.command(
+    OLD_NAME,
+    hidden=True,
+    add_help_option=False,
+    # Whatever it is given, the answer is the same.
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(renamed_cli)
 # spaCy loads this module by its entry point, but takes from it only what is added here.
 spacy_app.add_typer(app)
 

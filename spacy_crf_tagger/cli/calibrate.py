@@ -1,9 +1,26 @@
 """`spacy crf calibrate`: fit the temperature of probabilities on annotated text."""
 
+from functools import partial
+from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, List, Optional
 
 import typer
+from spacy.language import Language
+from spacy.training import Corpus, Example
+from tqdm import tqdm
+from wasabi import msg
+
+from .errors import explained
+from .loading import check_output, load_pipeline, reading_docs, save_pipeline
+
+# Every `python -m spacy` process imports this file: what needs more than spaCy is
+# imported where it is used.
+if TYPE_CHECKING:
+    from ..evaluation.reliability import Bin, Reliability
+    from ..pipeline.base import CRFPipe
+
+_NO_VALUE = "–"
 
 
 def calibrate_cli(
@@ -41,7 +58,123 @@ def calibrate_cli(
     groups of as many entities each: mean score, and the share that is correct. What
     the best analysis is does not depend on the temperature.
     """
-    # Every `python -m spacy` process imports this file.
-    from .calibrating import calibrate
-
     calibrate(model, dev, output, component, plot)
+
+
+def calibrate(
+    model: str,
+    dev: Path,
+    output: Path,
+    component: str = "crf_ner",
+    plot: Optional[Path] = None,
+) -> None:
+    """Fit the temperature of a pipeline's entity probabilities, save it with the
+    pipeline, and print what it has changed.
+
+    model (str): Name of an installed pipeline package, or a path.
+    dev (Path): The annotated documents.
+    output (Path): Where to write the pipeline.
+    component (str): The name of the component.
+    plot (Optional[Path]): Where to draw a reliability diagram.
+    """
+    from ..evaluation.calibration import (
+        HIGHEST,
+        LOWEST,
+        find_component,
+        fit_temperature,
+    )
+    from ..evaluation.plots import check_plot, plot_reliability
+
+    check_output(output, dev)
+    if plot is not None:
+        with explained("Can't draw the plot", ImportError, ValueError, OSError):
+            check_plot(plot, [dev])
+    nlp = load_pipeline(model)
+    with reading_docs(dev):
+        examples = list(Corpus(dev)(nlp))
+    msg.info(f"Calibrating {component} of {model} on {len(examples)} documents")
+    with explained(f"Can't calibrate {model}", ValueError):
+        pipe = find_component(nlp, component)
+        before = pipe.settings.temperature
+        measured_before = _measure(nlp, examples, pipe, "Measuring before")
+        msg.info("Fitting the temperature")
+        after = fit_temperature(nlp, examples, component)
+    pipe.cfg["temperature"] = after
+    measured_after = _measure(nlp, examples, pipe, "Measuring after")
+    _report(measured_before, measured_after)
+    _summarise([before, after], [measured_before, measured_after])
+    if not 1.001 * LOWEST < after < HIGHEST / 1.001:
+        msg.warn(
+            f"The temperature is at the bound of {LOWEST:g} to {HIGHEST:g}",
+            "Documents that the pipeline has learned, or that are of another kind than "
+            "it knows, say little about its probabilities.",
+        )
+    if pipe.settings.spans_key is None:
+        msg.warn(
+            f"{component} writes no probabilities that could be measured",
+            "Its spans_key is null.",
+        )
+    save_pipeline(nlp, output)
+    if plot is not None and measured_after.size:
+        with explained("Can't write the plot", OSError):
+            measured = {"before": measured_before, "after": measured_after}
+            plot_reliability(measured, plot)
+        msg.good(f"Saved plot to {plot}")
+
+
+def _measure(
+    nlp: Language, examples: List[Example], pipe: "CRFPipe", doing: str
+) -> "Reliability":
+    from ..evaluation.calibration import annotate
+    from ..evaluation.reliability import entity_reliability
+
+    msg.info(f"{doing}: analysing {len(examples)} documents")
+    # On a terminal only.
+    bar = partial(tqdm, total=len(examples), unit="doc", disable=None, leave=False)
+    annotated = annotate(nlp, examples, progress=bar)
+    return entity_reliability(annotated, pipe.settings.spans_key)
+
+
+def _report(before: "Reliability", after: "Reliability") -> None:
+    rows = [
+        (str(number), *_format_bin(first), *_format_bin(second))
+        for number, (first, second) in enumerate(
+            zip_longest(before.bins, after.bins), start=1
+        )
+    ]
+    if not rows:
+        return
+    msg.table(
+        rows,
+        header=(
+            "Bin",
+            *("Before: n", "Score", "Correct"),
+            "After: n",
+            "Score",
+            "Correct",
+        ),
+        aligns=("r",) * 7,
+        divider=True,
+    )
+
+
+def _summarise(temperatures: List[float], measured: List["Reliability"]) -> None:
+    rows = [
+        ("Temperature", *map(_format, temperatures)),
+        ("Entities", *(str(m.size) for m in measured)),
+        ("ECE", *(_format(m.ece) for m in measured)),
+        ("Brier score", *(_format(m.brier) for m in measured)),
+    ]
+    msg.table(
+        rows, header=("", "Before", "After"), aligns=("l", "r", "r"), divider=True
+    )
+
+
+def _format_bin(part: Optional["Bin"]) -> List[str]:
+    if part is None:
+        return [_NO_VALUE] * 3
+    return [str(part.size), _format(part.score), _format(part.correct)]
+
+
+def _format(value: Optional[float]) -> str:
+    return _NO_VALUE if value is None else f"{value:.3f}"

@@ -8,6 +8,7 @@ import typer
 from wasabi import msg
 
 from ..data.saving import check_file, replacing_file
+from .errors import explained
 
 _NO_VALUE = "–"
 _CANT_WRITE = "Can't write the output file"
@@ -66,10 +67,23 @@ def compare_cli(
     Prints precision, recall and F overall and F for each label, in percent. The best F
     of each row is marked.
     """
+    compare(metrics, output, names)
+
+
+def compare(
+    metrics: List[Path], output: Optional[Path] = None, names: Optional[str] = None
+) -> None:
+    """Print the scores of several evaluations in one table.
+
+    metrics (List[Path]): Files written by `spacy evaluate --output`, two or more.
+    output (Optional[Path]): A Markdown file to write the table to.
+    names (Optional[str]): Names separated by commas, instead of those of the files.
+    """
     if len(metrics) < 2:
         msg.fail("Give two files or more to compare", exits=1)
     if output is not None:
-        _check_output(output, metrics)
+        with explained(_CANT_WRITE, OSError):
+            check_file(output, metrics)
     columns = _column_names(metrics, names)
     scores = [_read_scores(path) for path in metrics]
     for path, of_path in zip(metrics, scores, strict=True):
@@ -78,7 +92,7 @@ def compare_cli(
                 f"The score ents_f in {path} is null",
                 "The documents that it was measured on have no annotated entities.",
             )
-    rows = compare(scores)
+    rows = make_rows(scores)
     msg.table(
         [(row.name, *_mark(row, "{} *", "{}  ")) for row in rows],
         header=("", *(f"{column}  " for column in columns)),
@@ -87,7 +101,8 @@ def compare_cli(
         max_col=60,
     )
     if output is not None:
-        _write(to_markdown(rows, columns), output)
+        with explained(_CANT_WRITE, OSError), replacing_file(output) as temporary:
+            temporary.write_text(to_markdown(rows, columns), encoding="utf8")
         msg.good(f"Saved table to {output}")
 
 
@@ -111,7 +126,7 @@ def parse_scores(data: Any) -> Scores:
     )
 
 
-def compare(scores: List[Scores]) -> List[Row]:
+def make_rows(scores: List[Scores]) -> List[Row]:
     """Arrange scores in rows.
 
     scores (List[Scores]): The scores of each evaluation.
@@ -186,22 +201,5 @@ def _column_names(paths: List[Path], names: Optional[str]) -> List[str]:
 
 
 def _read_scores(path: Path) -> Scores:
-    try:
+    with explained(f"Can't read scores from {path}", OSError, ValueError):
         return parse_scores(srsly.read_json(path))
-    except (OSError, ValueError) as error:
-        msg.fail(f"Can't read scores from {path}", error, exits=1)
-
-
-def _check_output(path: Path, metrics: List[Path]) -> None:
-    try:
-        check_file(path, metrics)
-    except OSError as error:
-        msg.fail(_CANT_WRITE, error, exits=1)
-
-
-def _write(text: str, path: Path) -> None:
-    try:
-        with replacing_file(path) as temporary:
-            temporary.write_text(text, encoding="utf8")
-    except OSError as error:
-        msg.fail(_CANT_WRITE, error, exits=1)

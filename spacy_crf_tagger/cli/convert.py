@@ -3,23 +3,25 @@
 import codecs
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Callable, Iterable, Iterator, Optional
+from typing import Annotated, Iterable, Iterator, Optional
 
 import typer
 from spacy.tokens import Doc
 from tqdm import tqdm
 from wasabi import msg
 
-from ..data.docbin import SpooledDocs, TooManyTokensError
+from ..data.docbin import TooManyTokensError, write_docs
 from ..data.formats import Format, detect_format, find_other_format
 from ..data.read_conll import read_conll
 from ..data.read_jsonl import read_jsonl
 from ..data.reading import Log
-from ..data.saving import check_file, replacing_file
+from ..data.saving import check_file
 from ..data.source import Source, UnreadableError, open_source
+from .errors import explained
 from .loading import blank_pipeline
 from .report import Content, report_content, report_log
 
+_CANT_WRITE = "Can't write the output file"
 _OUTPUT_SUFFIX = ".spacy"
 _DOCS_PER_UPDATE = 100
 
@@ -83,14 +85,50 @@ def convert_cli(
     Invisible characters around tags and labels are dropped; labels that differ only in
     case or in what is invisible are reported.
     """
+    convert(
+        input_path,
+        output_path,
+        file_format=file_format,
+        lang=lang,
+        n_sents=n_sents,
+        label_column=label_column,
+        no_spans=no_spans,
+        md5=md5,
+        strict=strict,
+    )
+
+
+def convert(
+    input_path: Path,
+    output_path: Path,
+    *,
+    file_format: Format = Format.auto,
+    lang: str = "en",
+    n_sents: int = 1,
+    label_column: int = -1,
+    no_spans: NoSpans = NoSpans.missing,
+    md5: Optional[str] = None,
+    strict: bool = False,
+) -> None:
+    """Convert annotated text into the binary format for training, and print what it
+    holds and what is wrong with it.
+
+    input_path (Path): The file to convert.
+    output_path (Path): The `.spacy` file to write.
+    file_format (Format): The format of the input.
+    lang (str): The language, whose tokenizer splits JSON lines.
+    n_sents (int): Sentences in a document, of columns of tokens and tags.
+    label_column (int): The column of the tag, from 0, or from -1 backwards.
+    no_spans (NoSpans): What a text without `"spans"` is.
+    md5 (Optional[str]): The checksum that the input must have.
+    strict (bool): Whether to write nothing if there is any problem.
+    """
     if output_path.suffix != _OUTPUT_SUFFIX:
         msg.fail(f"Output file must end with {_OUTPUT_SUFFIX}", output_path, exits=1)
     if label_column == 0:
         msg.fail("The first column, 0, is the token: it holds no tags", exits=1)
-    try:
+    with explained(_CANT_WRITE, OSError):
         check_file(output_path, inputs=[input_path])
-    except OSError as error:
-        msg.fail("Can't write the output file", error, exits=1)
     nlp = blank_pipeline(lang)
     log, content = Log(), Content()
     try:
@@ -117,7 +155,8 @@ def convert_cli(
                 report_log(log, input_path)
                 _check_content(content, log, file_format, strict=strict)
 
-            _write(_watch(docs, content, source), output_path, check)
+            with explained(_CANT_WRITE, OSError):
+                write_docs(_watch(docs, content, source), output_path, check)
     except (UnreadableError, TooManyTokensError) as error:
         msg.fail(f"Can't convert {input_path}: {error}", exits=1)
     report_content(content)
@@ -170,33 +209,3 @@ def _check_content(
         msg.fail("Nothing written because of the problems above (--strict)", exits=1)
     if strict and not content.n_entities:
         msg.fail("Nothing written because there is no entity (--strict)", exits=1)
-
-
-def _write(
-    docs: Iterable[Doc], path: Path, check: Callable[[], None] = lambda: None
-) -> None:
-    """Write documents, or leave what is there if that fails.
-
-    docs (Iterable[Doc]): The documents, which are not kept in memory.
-    path (Path): The file.
-    check (Callable[[], None]): What to do when all have been seen and nothing has been
-        written. It may end the command.
-    """
-    try:
-        with SpooledDocs(_existing_folder(path)) as spooled:
-            for doc in docs:
-                spooled.add(doc)
-            check()
-            with replacing_file(path) as temporary:
-                spooled.write(temporary)
-    except OSError as error:
-        msg.fail("Can't write the output file", error, exits=1)
-
-
-def _existing_folder(path: Path) -> Optional[Path]:
-    """RETURNS (Optional[Path]): The folder that a file comes into, or the closest one
-    above it; None if it is a device, beside which there is no room.
-    """
-    if path.exists() and not path.is_file():
-        return None
-    return next(folder for folder in path.absolute().parents if folder.exists())

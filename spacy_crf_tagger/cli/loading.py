@@ -1,16 +1,20 @@
-"""Making, loading and saving the pipelines of commands."""
+"""Making, loading and saving the pipelines of commands, and reading their documents."""
 
 import importlib
 import sys
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Optional, Union
+from typing import Iterator, Optional, Union
 
 import spacy
 from spacy.language import Language
 from wasabi import msg
 
 from ..data.saving import check_pipeline, replacing_pipeline
+from .errors import explained
+
+_CANT_WRITE = "Can't write the pipeline"
 
 
 def blank_pipeline(lang: str) -> Language:
@@ -19,10 +23,8 @@ def blank_pipeline(lang: str) -> Language:
     lang (str): The code of the language.
     RETURNS (Language): The pipeline.
     """
-    try:
+    with explained(f"Can't use language {lang!r}", ImportError):
         return spacy.blank(lang)
-    except ImportError as error:
-        msg.fail(f"Can't use language {lang!r}", error, exits=1)
 
 
 def load_pipeline(pipeline: str, path: Optional[Path] = None) -> Language:
@@ -34,10 +36,8 @@ def load_pipeline(pipeline: str, path: Optional[Path] = None) -> Language:
     RETURNS (Language): The pipeline.
     """
     # A package may fail in any way: its code runs, and so do the factories it names.
-    try:
+    with explained(f"Can't load pipeline {pipeline}", Exception):
         return spacy.load(pipeline) if path is None else load_package(pipeline, path)
-    except Exception as error:
-        msg.fail(f"Can't load pipeline {pipeline}", error, exits=1)
 
 
 def load_package(name: str, path: Path) -> Language:
@@ -61,6 +61,19 @@ def load_package(name: str, path: Path) -> Language:
     return nlp
 
 
+@contextmanager
+def reading_docs(path: Path) -> Iterator[None]:
+    """End the command with an error if documents cannot be read in the context.
+
+    path (Path): The `.spacy` file that they are read from.
+    """
+    if not path.exists():
+        msg.fail("Documents not found", path, exits=1)
+    # Other files than DocBins fail in whatever way they are decoded.
+    with explained(f"Can't read documents from {path}", Exception):
+        yield
+
+
 def check_output(path: Path, *inputs: Union[str, Path]) -> None:
     """Check that a pipeline can be saved, or end the command with an error before it
     takes work to get there.
@@ -68,10 +81,8 @@ def check_output(path: Path, *inputs: Union[str, Path]) -> None:
     path (Path): The directory to write it to.
     *inputs (Union[str, Path]): What is read, and must not be overwritten.
     """
-    try:
+    with explained(_CANT_WRITE, OSError):
         check_pipeline(path, [Path(source) for source in inputs])
-    except OSError as error:
-        msg.fail("Can't write the pipeline", error, exits=1)
 
 
 def save_pipeline(nlp: Language, path: Path) -> None:
@@ -81,9 +92,6 @@ def save_pipeline(nlp: Language, path: Path) -> None:
     nlp (Language): The pipeline.
     path (Path): The directory to write it to.
     """
-    try:
-        with replacing_pipeline(path) as temporary:
-            nlp.to_disk(temporary)
-    except OSError as error:
-        msg.fail("Can't write the pipeline", error, exits=1)
+    with explained(_CANT_WRITE, OSError), replacing_pipeline(path) as temporary:
+        nlp.to_disk(temporary)
     msg.good(f"Saved pipeline to {path}")

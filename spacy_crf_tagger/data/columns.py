@@ -10,7 +10,7 @@ from .iob import MISSING, parse_tag
 from .reading import NumberedLine
 
 _LINES = 1 << 16
-_BLANKS = re.compile(r"[ \t]+")
+BLANKS = re.compile(r"[ \t]+")
 # `# text = …`, as CoNLL-U and its kin have it.
 _ASSIGNMENT = re.compile(r"#\s*[\w.:-]+\s*=")
 # `# id 4f3…`, `#begin document (…)`: comments with a name but without a sign.
@@ -96,7 +96,7 @@ def split_columns(line: str, layout: Layout) -> List[str]:
     if "\t" in line:
         columns = [column.strip(" ") or column for column in line.split("\t")]
         if not layout.has_tabs and len(columns) != layout.n_columns:
-            columns = _BLANKS.split(line)
+            columns = BLANKS.split(line)
     else:
         columns = [column for column in line.split(" ") if column]
     while len(columns) > max(layout.n_columns, 1) and is_blank(columns[-1]):

@@ -6,12 +6,14 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Iterator, Optional, Set, Type, cast
+from typing import BinaryIO, Callable, Iterable, Iterator, Optional, Set, Type, cast
 
 import numpy as np
 import srsly
 from spacy.attrs import ENT_IOB, ENT_TYPE, NORM, ORTH, SENT_START, SPACY
 from spacy.tokens import Doc, DocBin
+
+from .saving import replacing_file
 
 # The most that MessagePack can hold in one piece, and so a DocBin of all its tokens.
 _MOST_BYTES = 2**32 - 1
@@ -37,6 +39,26 @@ def check_n_tokens(n_tokens: int) -> None:
             f"a .spacy file holds {_MOST_TOKENS:,} tokens at most. Split the input and "
             "write the parts into one folder: spaCy reads all the files of a folder"
         )
+
+
+def write_docs(
+    docs: Iterable[Doc], path: Path, check: Callable[[], None] = lambda: None
+) -> None:
+    """Write documents, or leave what is there if that fails.
+
+    docs (Iterable[Doc]): The documents, which are not kept in memory.
+    path (Path): The file.
+    check (Callable[[], None]): What to do when all have been seen and nothing has been
+        written. It may raise.
+    RAISES (TooManyTokensError): If the format cannot hold so many tokens.
+    RAISES (OSError): If the file cannot be written.
+    """
+    with SpooledDocs(_existing_folder(path)) as spooled:
+        for doc in docs:
+            spooled.add(doc)
+        check()
+        with replacing_file(path) as temporary:
+            spooled.write(temporary)
 
 
 class SpooledDocs:
@@ -149,6 +171,15 @@ class SpooledDocs:
         """
         for flags in _read(self._flags, _CHUNK):
             yield b"".join(unspaced if flag else spaced for flag in flags)
+
+
+def _existing_folder(path: Path) -> Optional[Path]:
+    """RETURNS (Optional[Path]): The folder that a file comes into, or the closest one
+    above it; None if it is a device, beside which there is no room.
+    """
+    if path.exists() and not path.is_file():
+        return None
+    return next(folder for folder in path.absolute().parents if folder.exists())
 
 
 def _read(file: BinaryIO, size: int) -> Iterator[bytes]:

@@ -38,14 +38,14 @@ class Entities(NamedTuple):
     doubtful: List[Tuple[int, int]]
 
 
-OUTSIDE = Tag("O")
+NO_ENTITY = Tag("O")
 MISSING = Tag("?")
 UNREADABLE = Tag("!")
 Pair = Tuple[Tag, Tag]
 
 _ENTITY_TAG = re.compile(r"([BILUESM])-(.+)")
 _OTHER_NAMES = {"E": "L", "S": "U", "M": "I"}
-_PLAIN_TAGS = {"O": OUTSIDE, "": MISSING, "-": MISSING, "?": MISSING}
+_PLAIN_TAGS = {"O": NO_ENTITY, "": MISSING, "-": MISSING, "?": MISSING}
 
 
 @lru_cache(maxsize=4096)
@@ -84,7 +84,7 @@ def read_entities(tags: Sequence[Tag], scheme: str = "IOB2") -> Entities:
     """
     starts: List[int] = []
     ends: List[int] = []
-    if tags.count(OUTSIDE) == len(tags):
+    if tags.count(NO_ENTITY) == len(tags):
         return Entities([], [])
     for i, (before, tag) in enumerate(_pairs(tags)):
         if not (before.label or tag.label):
@@ -124,7 +124,7 @@ def closest_scheme(sentences: Iterable[Sequence[Tag]]) -> str:
     # are the same: there are few such pairs, however many labels.
     counts: Counter[Tuple[str, str, bool]] = Counter()
     for tags in sentences:
-        if tags.count(OUTSIDE) < len(tags):
+        if tags.count(NO_ENTITY) < len(tags):
             counts.update(
                 (before.position, tag.position, before.label == tag.label)
                 for before, tag in _pairs(tags)
@@ -146,7 +146,7 @@ def find_violations(tags: Sequence[Tag], scheme: str) -> List[int]:
     scheme (str): The scheme.
     RETURNS (List[int]): Indices of tags; N if the last tag must not end a sentence.
     """
-    if tags.count(OUTSIDE) == len(tags):
+    if tags.count(NO_ENTITY) == len(tags):
         return []
     is_valid = _SCHEMES[scheme]
     return [
@@ -158,7 +158,7 @@ def find_violations(tags: Sequence[Tag], scheme: str) -> List[int]:
 
 def _pairs(tags: Sequence[Tag]) -> Iterable[Pair]:
     """RETURNS (Iterable[Pair]): The neighbours in a sentence and at its two ends."""
-    return zip([OUTSIDE, *tags], [*tags, OUTSIDE], strict=True)
+    return zip([NO_ENTITY, *tags], [*tags, NO_ENTITY], strict=True)
 
 
 def _is_possible(scheme: str, before: str, position: str, is_same: bool) -> bool:
@@ -177,7 +177,7 @@ def _possible_tags(position: str, label: str) -> List[Tag]:
     if position not in "?!":
         return [Tag(position, "" if position == "O" else label)]
     return [
-        OUTSIDE,
+        NO_ENTITY,
         *(Tag(each, some) for each in "BILU" for some in ("same", "other")),
     ]
 
@@ -187,7 +187,7 @@ def _neighbour(tags: Sequence[Tag], i: int, step: int, *, known: bool = False) -
     i += step
     while known and 0 <= i < len(tags) and tags[i].position in "?!":
         i += step
-    return tags[i] if 0 <= i < len(tags) else OUTSIDE
+    return tags[i] if 0 <= i < len(tags) else NO_ENTITY
 
 
 def _is_open(before: Tag, tag: Tag, beside: Tag, scheme: str) -> bool:

@@ -9,7 +9,7 @@ from spacy.tokens import Doc
 from .foreign import find_annotation, find_spans
 from .invisible import clean_label
 from .reading import Lines, Log, Problem
-from .spans import CharSpan, annotate, guess_extent
+from .spans import CharSpan, guess_extent, set_entities
 
 NOT_AN_OBJECT = "not a JSON object"
 BAD_ANSWER = "unknown answer"
@@ -66,7 +66,7 @@ def read_jsonl(
         unknown = [(0, len(doc.text))]
         if is_known:
             spans, unknown = _parse_spans(record, len(doc.text), number, log)
-        for kind, culprit in annotate(doc, spans, unknown):
+        for kind, culprit in set_entities(doc, spans, unknown):
             log.report(Problem(number, kind, culprit))
         yield doc
 

@@ -126,21 +126,6 @@ class Log:
         return sum(tally.count for tally in self.problems.values())
 
 
-def decode(data: bytes) -> str:
-    """Decode the bytes of a file, with or without a byte-order mark.
-
-    data (bytes): The bytes.
-    RETURNS (str): The text.
-    RAISES (ValueError): If they are not UTF-8. The message names the line.
-    """
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        culprit = error.object[error.start : error.end]
-        raise ValueError(f"line {line} is not UTF-8: {culprit!r}") from error
-
-
 def numbered_lines(text: str) -> Iterator[NumberedLine]:
     """Split a text into lines as `number_lines` does.
 

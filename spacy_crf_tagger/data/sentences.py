@@ -1,10 +1,10 @@
 """The sentences of a file with tags, one by one, with what is wrong in them."""
 
-import re
 from dataclasses import dataclass, field
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 from .columns import (
+    BLANKS,
     Layout,
     find_tag,
     hides_tag,
@@ -25,7 +25,6 @@ EMPTY_TAG = "empty tag after what may be one (for missing annotation, write -)"
 COMMENT_OR_TOKEN = "comment or token?"
 
 _DOCUMENT_START = "-DOCSTART-"
-_BLANKS = re.compile(r"[ \t]+")
 _MOST_KNOWN = 1 << 16
 
 
@@ -169,7 +168,7 @@ def _add_items(sentence: Sentence, number: int, line: str, layout: Layout) -> No
     if line.startswith("#") and "|" not in line:
         sentence.comments.append(number)
         return
-    for item in filter(None, _BLANKS.split(line)):
+    for item in filter(None, BLANKS.split(line)):
         if is_blank(item):
             continue
         # Words may hold pipes; tags do not.

@@ -52,7 +52,7 @@ def guess_extent(span: object, length: int) -> Tuple[int, int]:
     return 0 if first is None else first, length if last is None else last
 
 
-def annotate(
+def set_entities(
     doc: Doc, char_spans: Sequence[CharSpan], unknown: Sequence[Tuple[int, int]]
 ) -> List[Tuple[str, str]]:
     """Set the entities of a document. Of overlapping spans the longest is used, or the

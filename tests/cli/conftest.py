@@ -1,9 +1,7 @@
 from typing import Callable, NamedTuple
 
 import pytest
-import spacy
 from spacy.cli._util import app as spacy_app
-from spacy.language import Language
 from typer.testing import CliRunner
 
 import spacy_crf_tagger.cli  # noqa: F401 (adds the commands)
@@ -15,11 +13,6 @@ class Outcome(NamedTuple):
 
 
 Crf = Callable[..., Outcome]
-
-
-@pytest.fixture(scope="session")
-def nlp() -> Language:
-    return spacy.blank("en")
 
 
 @pytest.fixture

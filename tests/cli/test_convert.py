@@ -9,6 +9,7 @@ import spacy
 from spacy.tokens import DocBin
 
 from spacy_crf_tagger.data.formats import Format, detect_format
+from tests.helpers.disks import small_disk
 
 CONLL = "Anna\tB-PER\nleft\tO\n\nRome\tB-LOC\n"
 JSONL = '{"text": "Anna left.", "spans": [{"start": 0, "end": 4, "label": "PER"}]}\n'
@@ -330,3 +331,23 @@ def test_the_output_may_not_be_the_input(crf, tmp_path):
     assert exit_code == 1
     assert "also an input" in text
     assert path.read_text() == CONLL
+
+
+def test_a_pipe_is_read(output):
+    # It cannot be read twice.
+    outcome = subprocess.run(
+        [sys.executable, "-m", "spacy", "crf", "convert", "/dev/stdin", output],
+        input=CONLL.encode("utf8"),
+        capture_output=True,
+    )
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert entities(output) == [("Anna", "PER"), ("Rome", "LOC")]
+
+
+def test_a_full_disk_is_named(crf, write, tmp_path):
+    path, output = write(CONLL * 200), tmp_path / "out.spacy"
+    with small_disk(500):
+        exit_code, text = crf("convert", path, output)
+    assert exit_code == 1
+    assert "Can't write the output file" in text
+    assert os.listdir(tmp_path) == [path.name]

@@ -25,7 +25,7 @@ def test_the_entry_point_loads_nothing_but_the_commands():
     modules = outcome.stdout.split()
     assert "spacy_crf_tagger.cli.convert" in modules
     own = [name for name in modules if name.startswith("spacy_crf_tagger.")]
-    assert all(name.startswith("spacy_crf_tagger.cli") for name in own)
+    assert {name.split(".")[1] for name in own} == {"cli", "data"}
     assert {name.partition(".")[0] for name in modules} == {"spacy_crf_tagger"}
 
 
@@ -46,7 +46,7 @@ def test_a_terminal_may_lack_characters(tmp_path):
 @pytest.mark.parametrize(
     ("command", "options"),
     [
-        ([], "convert compare show distill warm-up"),
+        ([], "convert compare show calibrate vectors warm-up"),
         (
             ["convert"],
             "--format --lang --n-sents --label-column --md5 --strict INPUT OUTPUT",
@@ -54,10 +54,14 @@ def test_a_terminal_may_lack_characters(tmp_path):
         (["compare"], "--output --names METRICS_JSON"),
         (["show"], "--path --require PIPELINE TEXT"),
         (["warm-up"], "container"),
-        (["distill"], "--words --width --lang --batch-size ENCODER OUTPUT DOCS"),
+        (["vectors"], "--words --width --lang --batch-size ENCODER OUTPUT DOCS"),
     ],
 )
 def test_help(crf, command, options):
     exit_code, text = crf(*command, "--help")
     assert exit_code == 0
     assert all(option in text for option in options.split())
+
+
+def test_help_does_not_show_an_old_name(crf):
+    assert "distill" not in crf("--help").output

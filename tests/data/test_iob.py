@@ -5,7 +5,7 @@ from seqeval.metrics.sequence_labeling import get_entities
 
 from spacy_crf_tagger.data.iob import (
     MISSING,
-    OUTSIDE,
+    NO_ENTITY,
     Tag,
     closest_scheme,
     find_violations,
@@ -76,7 +76,7 @@ def test_wrong_iob_sequences_are_read_as_seqeval_reads_them(tags):
 @pytest.mark.parametrize(
     ("text", "tag"),
     [
-        ("O", OUTSIDE),
+        ("O", NO_ENTITY),
         ("", MISSING),
         ("-", MISSING),
         ("?", MISSING),

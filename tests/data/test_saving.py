@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import spacy
 
-from spacy_crf_tagger.cli.loading import save_pipeline
 from spacy_crf_tagger.data import saving
 from spacy_crf_tagger.data.saving import (
     check_file,
@@ -246,7 +245,8 @@ def test_killed_process_leaves_a_pipeline_that_loads(tmp_path):
         while True:
             for temperature in temperatures:
                 recognizer(nlp).cfg["temperature"] = temperature
-                save_pipeline(nlp, path)
+                with replacing_pipeline(path) as temporary:
+                    nlp.to_disk(temporary)
 
     nlp.to_disk(path)
     rng = random.Random(0)

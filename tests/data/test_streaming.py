@@ -3,10 +3,7 @@
 import json
 import os
 import random
-import resource
 import signal
-import subprocess
-import sys
 import time
 import tracemalloc
 import zlib
@@ -14,15 +11,17 @@ import zlib
 import pytest
 from spacy.tokens import Doc, DocBin, Span
 
-from spacy_crf_tagger.cli.convert import _write
 from spacy_crf_tagger.data import docbin
-from spacy_crf_tagger.data.docbin import SpooledDocs, TooManyTokensError
+from spacy_crf_tagger.data.docbin import (
+    SpooledDocs,
+    TooManyTokensError,
+    write_docs,
+)
 from spacy_crf_tagger.data.read_conll import read_conll
 from spacy_crf_tagger.data.read_jsonl import read_jsonl
 from spacy_crf_tagger.data.reading import Log
-from spacy_crf_tagger.data.source import open_source
-
-CONVERT = [sys.executable, "-m", "spacy", "crf", "convert"]
+from spacy_crf_tagger.data.source import UnreadableError, open_source
+from tests.helpers.disks import small_disk
 
 
 def lines_of(kind, n_docs):
@@ -53,7 +52,7 @@ def peak_memory(path, output, nlp):
     tracemalloc.start()
     try:
         with open_source(path) as source:
-            _write(docs_of(source, nlp), output)
+            write_docs(docs_of(source, nlp), output)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -110,7 +109,7 @@ def test_the_demo_corpus_is_written_as_by_a_docbin(pytestconfig, tmp_path, nlp):
 def test_more_tokens_than_fit_with_all_attributes(tmp_path, nlp, monkeypatch):
     docs = [nlp("I can't see")] * 3
     monkeypatch.setattr(docbin, "_MOST_BYTES", 1000)
-    _write(docs, tmp_path / "x.spacy")
+    write_docs(docs, tmp_path / "x.spacy")
     written = DocBin().from_disk(tmp_path / "x.spacy")
     assert len(written.attrs) < len(DocBin().attrs)
     for doc, original in zip(written.get_docs(nlp.vocab), docs, strict=True):
@@ -129,18 +128,6 @@ def test_more_tokens_than_a_file_can_hold(tmp_path, nlp, monkeypatch):
             spooled.add(nlp("I can't see"))
 
 
-def test_a_pipe_is_read(tmp_path):
-    # It cannot be read twice.
-    output = tmp_path / "out.spacy"
-    outcome = subprocess.run(
-        [*CONVERT, "/dev/stdin", output, "--strict"],
-        input=b"Anna\tB-PER\nleft\tO\n",
-        capture_output=True,
-    )
-    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    assert len(DocBin().from_disk(output)) == 1
-
-
 @pytest.fixture
 def old(tmp_path, nlp):
     path = tmp_path / "out.spacy"
@@ -152,28 +139,30 @@ def is_old(path):
     return len(DocBin().from_disk(path)) == 1
 
 
-def test_a_full_disk_leaves_the_old_file(old, nlp, capsys):
+def test_a_full_disk_leaves_the_old_file(old, nlp):
     docs = [nlp(f"Anna {i} left") for i in range(200)]
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
-    try:
-        with pytest.raises(SystemExit):
-            _write(docs, old)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
-    assert "Can't write the output file" in capsys.readouterr().out
+    with small_disk(2000), pytest.raises(OSError, match="File too large"):
+        write_docs(docs, old)
     assert is_old(old)
     assert os.listdir(old.parent) == [old.name]
 
 
-def test_an_error_while_reading_leaves_the_old_file(crf, old, tmp_path):
+def test_an_error_while_reading_leaves_the_old_file(old, nlp, tmp_path):
     path = tmp_path / "a.conll"
     path.write_bytes(b"Anna\tB-PER\n\n" * 9000 + b"\xff\tO\n")
-    assert crf("convert", path, old).exit_code == 1
+    with open_source(path) as source, pytest.raises(UnreadableError):
+        write_docs(docs_of(source, nlp), old)
     assert is_old(old)
     assert sorted(os.listdir(tmp_path)) == ["a.conll", "out.spacy"]
+
+
+def test_what_is_checked_last_may_forbid_it(old, nlp):
+    def forbid():
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        write_docs([nlp("new")] * 2, old, forbid)
+    assert is_old(old)
 
 
 N_DOCS = 5000
@@ -184,7 +173,9 @@ def start(nlp, path):
     process = os.fork()
     if process == 0:
         try:
-            _write((nlp.make_doc(f"word{i} and others") for i in range(N_DOCS)), path)
+            write_docs(
+                (nlp.make_doc(f"word{i} and others") for i in range(N_DOCS)), path
+            )
         finally:
             os._exit(0)
     return process

@@ -62,6 +62,40 @@ def save_tiny_encoder(folder: Path, dropout: float = 0.0) -> Path:
     return folder
 
 
+def save_tiny_encoder_decoder(folder: Path) -> Path:
+    """A BART of random weights, whose pieces are bytes, and "ab" after a space.
+    RETURNS its folder.
+    """
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import BartConfig, BartModel, PreTrainedTokenizerFast
+
+    letters = string.ascii_lowercase
+    pieces = ["<s>", "<pad>", "</s>", "Ġ", *letters, "-", "A", "ab", "Ġab"]
+    vocab = {piece: number for number, piece in enumerate(pieces)}
+    bpe = Tokenizer(models.BPE(vocab, [("a", "b"), ("Ġ", "ab")]))
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    PreTrainedTokenizerFast(
+        tokenizer_object=bpe, bos_token="<s>", pad_token="<pad>", eos_token="</s>"
+    ).save_pretrained(folder)
+    width = 32
+    config = BartConfig(
+        vocab_size=len(pieces),
+        d_model=width,
+        encoder_layers=2,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=2 * width,
+        decoder_ffn_dim=2 * width,
+        max_position_embeddings=256,
+        # As random weights go, so large that neighbours are told apart.
+        init_std=0.2,
+    )
+    torch.manual_seed(0)
+    BartModel(config).save_pretrained(folder)
+    return folder
+
+
 def make_transformer_nlp(
     encoder: Path, *pipes: str, grad_factor: float = 1.0, **model_settings: Any
 ) -> Language:

@@ -20,6 +20,11 @@ from tests.helpers.paths import ROOT
 
 PROJECT = srsly.read_yaml(ROOT / "project.yml")
 COMMANDS = {command["name"]: command for command in PROJECT["commands"]}
+TRAININGS = [
+    name
+    for name, command in COMMANDS.items()
+    if command["script"][0].startswith("python -m spacy train ")
+]
 # What the plugin's own wheel is made of, beside its folder and README.md.
 SOURCES = ("pyproject.toml", "LICENSE")
 
@@ -40,6 +45,13 @@ def words_after(option, script):
     """RETURNS what is given for an option that may be given several times."""
     words = [word for line in script for word in shlex.split(line)]
     return [value for word, value in pairwise(words) if word == option]
+
+
+def config_of(training):
+    """RETURNS the config of a command that trains, and does nothing else."""
+    [line] = COMMANDS[training]["script"]
+    [config] = words_after("train", [line])
+    return config
 
 
 @pytest.fixture
@@ -126,6 +138,32 @@ def test_every_dependency_comes_from_somewhere():
         command.get("outputs") or command.get("outputs_no_cache")
         for command in COMMANDS.values()
     )
+
+
+def test_no_source_but_the_version_is_a_dependency():
+    found = {
+        (name, dependency)
+        for name, command in COMMANDS.items()
+        for dependency in command["deps"]
+        if dependency.startswith("spacy_crf_tagger/")
+    }
+    ours = {name for name in TRAININGS if config_of(name) != "configs/ner.cfg"}
+    assert found == {
+        (name, "spacy_crf_tagger/__init__.py")
+        for name in {*ours, "make-vectors", "package-plugin"}
+    }
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_trainings_depend_on_what_they_read(name):
+    words = shlex.split(COMMANDS[name]["script"][0])
+    paths = {
+        option: value
+        for option, value in pairwise(words)
+        if option.startswith("--paths.")
+    }
+    assert {"--paths.train", "--paths.dev"} <= set(paths)
+    assert {config_of(name), *paths.values()} <= set(COMMANDS[name]["deps"])
 
 
 def test_checksums_of_assets(shared_data):

@@ -10,7 +10,6 @@ import torch
 from scipy.spatial.distance import pdist
 from spacy.tokens import Doc, DocBin
 
-from spacy_crf_tagger.cli.distilling import embed_words, principal_components
 from tests.helpers.component import (
     SMALL_TOK2VEC,
     entities,
@@ -19,7 +18,7 @@ from tests.helpers.component import (
     make_nlp,
 )
 from tests.helpers.encoder import minilm_folder, needs_minilm
-from tests.helpers.transformer import save_tiny_encoder
+from tests.helpers.transformer import save_tiny_encoder, save_tiny_encoder_decoder
 
 transformers = pytest.importorskip("transformers")
 
@@ -35,33 +34,7 @@ def encoder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def encoder_decoder(tmp_path_factory):
-    """A BART whose pieces are bytes, and "ab" after a space."""
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    folder = tmp_path_factory.mktemp("encoders") / "bart"
-    pieces = ["<s>", "<pad>", "</s>", "Ġ", *ascii_lowercase, "-", "A", "ab", "Ġab"]
-    vocab = {piece: number for number, piece in enumerate(pieces)}
-    bpe = Tokenizer(models.BPE(vocab, [("a", "b"), ("Ġ", "ab")]))
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=bpe, bos_token="<s>", pad_token="<pad>", eos_token="</s>"
-    ).save_pretrained(folder)
-    config = transformers.BartConfig(
-        vocab_size=len(pieces),
-        d_model=ENCODER_WIDTH,
-        encoder_layers=2,
-        decoder_layers=1,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=2 * ENCODER_WIDTH,
-        decoder_ffn_dim=2 * ENCODER_WIDTH,
-        max_position_embeddings=256,
-        # As random weights go, so large that neighbours are told apart.
-        init_std=0.2,
-    )
-    torch.manual_seed(0)
-    transformers.BartModel(config).save_pretrained(folder)
-    return folder
+    return save_tiny_encoder_decoder(tmp_path_factory.mktemp("encoders") / "bart")
 
 
 @pytest.fixture
@@ -113,22 +86,16 @@ def encode_alone(folder, word):
     return states[own].mean(dim=0).numpy()
 
 
-def load_encoder(folder):
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    model = transformers.AutoModel.from_pretrained(folder).eval()
-    return tokenizer, model.get_encoder() if model.config.is_encoder_decoder else model
-
-
 @pytest.mark.parametrize(
     ("words", "width"), [(WORDS, ENCODER_WIDTH), (WORDS[:10], 9)], ids=["many", "few"]
 )
 def test_all_components_keep_the_distances(
     crf, encoder, write_words, output, words, width
 ):
-    exit_code, text = crf("distill", encoder, output, "--words", write_words(words))
+    exit_code, text = crf("vectors", encoder, output, "--words", write_words(words))
     assert exit_code == 0, text
     assert f"The vectors have a width of {width}, not 200" in text
-    assert f"Distilled {len(words)} vectors of width {width}" in text
+    assert f"Made {len(words)} vectors of width {width}" in text
     assert keys_of(output) == set(words)
     vectors = vectors_of(output, words)
     assert vectors.shape == (len(words), width)
@@ -143,7 +110,7 @@ def test_fewer_components_are_the_first_ones(crf, encoder, write_words, tmp_path
     by_width = {}
     for width in (5, ENCODER_WIDTH):
         folder = tmp_path / str(width)
-        crf("distill", encoder, folder, "--words", path, "--width", width)
+        crf("vectors", encoder, folder, "--words", path, "--width", width)
         by_width[width] = vectors_of(folder, WORDS).astype(np.float64)
     few, every = by_width.values()
     assert few.shape == (len(WORDS), 5)
@@ -157,31 +124,12 @@ def test_fewer_components_are_the_first_ones(crf, encoder, write_words, tmp_path
     np.testing.assert_allclose(covariance, np.diag(variances), atol=1e-5)
 
 
-def test_direction_of_components_is_fixed():
-    rng = np.random.default_rng(0)
-    vectors = rng.normal(size=(50, 8)).astype(np.float32)
-    expected = principal_components(vectors, 8)
-    for _ in range(5):
-        same = principal_components(vectors[:, rng.permutation(8)], 8)
-        np.testing.assert_allclose(same, expected, atol=1e-4)
-
-
-@pytest.mark.parametrize("kind", ["encoder", "encoder_decoder"])
-def test_batches_change_nothing(request, kind):
-    tokenizer, model = load_encoder(request.getfixturevalue(kind))
-    known, expected = embed_words(WORDS, tokenizer, model, 1)
-    assert sorted(known) == sorted(WORDS)
-    for batch_size in (7, 1000):
-        same, vectors = embed_words(WORDS[::-1], tokenizer, model, batch_size)
-        assert same == known
-        np.testing.assert_allclose(vectors, expected, atol=1e-5)
-
-
 def test_encoder_of_bytes_that_has_a_decoder(crf, encoder_decoder, write_words, output):
     words = write_words(["ab", "abc", "b", "cab"])
-    exit_code, text = crf("distill", encoder_decoder, output, "--words", words)
+    exit_code, text = crf("vectors", encoder_decoder, output, "--words", words)
     assert exit_code == 0, text
-    tokenizer, model = load_encoder(encoder_decoder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(encoder_decoder)
+    model = transformers.BartModel.from_pretrained(encoder_decoder).eval().encoder
     pieces = [["Ġab"], ["Ġab", "c"], ["Ġ", "b"], ["Ġ", "c", "ab"]]
     with torch.no_grad():
         states = [
@@ -199,7 +147,7 @@ def test_words_come_from_everywhere(crf, encoder, write_docs, write_words, outpu
         write_docs("b.spacy", ["\u3000", "left", "Rome"]),
     ]
     lists = write_words(["\ufeffBern\r", "", " \t", "Rome ", "rome"])
-    exit_code, text = crf("distill", encoder, output, *docs, "--words", lists)
+    exit_code, text = crf("vectors", encoder, output, *docs, "--words", lists)
     assert exit_code == 0, text
     assert keys_of(output) == {"Ada", "ada", "left", "Rome", "rome", "Bern"}
 
@@ -208,7 +156,7 @@ def test_the_same_words_give_the_same_files(crf, encoder, write_docs, tmp_path):
     docs = [write_docs(f"{half}.spacy", WORDS[half::2]) for half in (0, 1)]
     folders = [tmp_path / name for name in ("first", "second")]
     for folder, files in zip(folders, (docs, docs[::-1]), strict=True):
-        assert crf("distill", encoder, folder, *files).exit_code == 0
+        assert crf("vectors", encoder, folder, *files).exit_code == 0
     first, second = (
         {
             path.relative_to(folder): path.read_bytes()
@@ -222,7 +170,7 @@ def test_the_same_words_give_the_same_files(crf, encoder, write_docs, tmp_path):
 
 def test_words_that_the_tokenizer_does_not_know(crf, encoder, write_words, output):
     words = write_words(["left", "Rome", "Ł", "\u200d", "中a"])
-    exit_code, text = crf("distill", encoder, output, "--words", words)
+    exit_code, text = crf("vectors", encoder, output, "--words", words)
     assert exit_code == 0
     assert keys_of(output) == {"left", "Rome", "中a"}
     assert "2 of 5 words have no vector" in text
@@ -233,7 +181,7 @@ def test_long_words(crf, encoder, write_words, output):
     """The encoder has 256 positions."""
     long = "-+" * 200
     words = write_words([long, f"{long}c", "left"])
-    exit_code, text = crf("distill", encoder, output, "--words", words)
+    exit_code, text = crf("vectors", encoder, output, "--words", words)
     assert exit_code == 0, text
     one, other = vectors_of(output, [long, f"{long}c"])
     np.testing.assert_allclose(one, other, atol=1e-5)
@@ -244,7 +192,7 @@ def test_component_learns_from_vectors_alone(crf, encoder, write_words, tmp_path
     copy, folder = tmp_path / "encoder", tmp_path / "vectors"
     shutil.copytree(encoder, copy)
     crf(
-        "distill",
+        "vectors",
         copy,
         folder,
         "--words",
@@ -279,7 +227,7 @@ def test_similar_words_have_similar_vectors(crf, write_words, output):
         ["telescope", "microscope", "lens"],
     ]
     words = [word for group in groups for word in group]
-    crf("distill", minilm_folder(), output, "--words", write_words(words))
+    crf("vectors", minilm_folder(), output, "--words", write_words(words))
     vectors = vectors_of(output, words)
     lengths = np.linalg.norm(vectors, axis=1)
     similar = vectors @ vectors.T / np.outer(lengths, lengths)
@@ -303,7 +251,7 @@ def test_similar_words_have_similar_vectors(crf, write_words, output):
         (["words.spacy", "--lang", "klingon"], "Can't use language 'klingon'"),
     ],
 )
-def test_words_that_cannot_be_distilled(
+def test_words_that_get_no_vectors(
     crf, encoder, write_docs, write_words, tmp_path, output, files, message
 ):
     write_docs("spaces.spacy", [" ", "\n"])
@@ -313,7 +261,7 @@ def test_words_that_cannot_be_distilled(
     write_words(["Rome"], "one.txt")
     (tmp_path / "latin.txt").write_bytes("Rome\nZürich".encode("latin1"))
     arguments = [tmp_path / each if "." in each else each for each in files]
-    exit_code, text = crf("distill", encoder, output, *arguments)
+    exit_code, text = crf("vectors", encoder, output, *arguments)
     assert exit_code == 1
     assert message in text
     assert not output.exists()
@@ -338,7 +286,7 @@ def test_what_is_no_encoder(
         tmp_path / "untokenized",
         ignore=shutil.ignore_patterns("vocab*", "tokenizer*"),
     )
-    exit_code, text = crf("distill", name, output, "--words", write_words(WORDS))
+    exit_code, text = crf("vectors", name, output, "--words", write_words(WORDS))
     assert exit_code == 1
     assert message in text
     assert not output.exists()
@@ -346,7 +294,7 @@ def test_what_is_no_encoder(
 
 def test_transformers_is_missing(crf, encoder, write_words, monkeypatch, output):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    exit_code, text = crf("distill", encoder, output, "--words", write_words(WORDS))
+    exit_code, text = crf("vectors", encoder, output, "--words", write_words(WORDS))
     assert exit_code == 1
     assert 'pip install "spacy-crf-tagger[transformers]"' in text
 
@@ -354,7 +302,7 @@ def test_transformers_is_missing(crf, encoder, write_words, monkeypatch, output)
 @pytest.mark.parametrize("option", ["--width", "--batch-size"])
 def test_numbers_are_positive(crf, encoder, write_words, output, option):
     words = write_words(WORDS)
-    exit_code, text = crf("distill", encoder, output, "--words", words, option, 0)
+    exit_code, text = crf("vectors", encoder, output, "--words", words, option, 0)
     assert exit_code == 2
     assert option in text
 
@@ -362,14 +310,23 @@ def test_numbers_are_positive(crf, encoder, write_words, output, option):
 def test_output_that_cannot_be_written(crf, encoder, write_words, tmp_path):
     output = tmp_path / "file"
     output.touch()
-    exit_code, text = crf("distill", encoder, output, "--words", write_words(WORDS))
+    exit_code, text = crf("vectors", encoder, output, "--words", write_words(WORDS))
     assert exit_code == 1
     assert "Can't write the pipeline" in text
 
 
 def test_encoder_is_not_overwritten(crf, encoder, write_words):
     before = sorted(path.name for path in encoder.iterdir())
-    exit_code, text = crf("distill", encoder, encoder, "--words", write_words(WORDS))
+    exit_code, text = crf("vectors", encoder, encoder, "--words", write_words(WORDS))
     assert exit_code == 1
     assert "also an input" in text
     assert sorted(path.name for path in encoder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "arguments", ["", "--help", "encoder new a.spacy --words words.txt -W 9 --what"]
+)
+def test_old_name_tells_the_new_one(crf, arguments):
+    exit_code, text = crf("distill", *arguments.split())
+    assert exit_code == 1
+    assert "spacy crf vectors" in text

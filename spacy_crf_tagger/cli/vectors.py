@@ -1,0 +1,187 @@
+"""`spacy crf vectors`: static word vectors from an encoder."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, List, Optional, Sequence, Set, Tuple
+
+import typer
+from spacy.strings import StringStore
+from spacy.tokens import DocBin
+from spacy.vectors import Vectors
+from spacy.vocab import Vocab
+from tqdm import tqdm
+from wasabi import msg
+
+from ..data.source import UnreadableError, open_source
+from .errors import explained
+from .loading import blank_pipeline, check_output, reading_docs, save_pipeline
+
+if TYPE_CHECKING:
+    from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+# Of the command, which was once called otherwise.
+OLD_NAME = "distill"
+_EXAMPLES = 10
+
+
+def vectors_cli(
+    encoder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="ENCODER",
+            help="Directory with a Hugging Face model and its tokenizer",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUTPUT", help="Directory to write a pipeline with the vectors to"
+        ),
+    ],
+    docs: Annotated[
+        Optional[List[Path]],
+        typer.Argument(metavar="DOCS", help=".spacy files whose words get a vector"),
+    ] = None,
+    words: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--words", "-w", help="Text file with more words, one on each line"
+        ),
+    ] = None,
+    width: Annotated[
+        int, typer.Option("--width", "-W", min=1, help="Width of the vectors")
+    ] = 200,
+    lang: Annotated[
+        str, typer.Option("--lang", "-l", help="Language of the pipeline")
+    ] = "en",
+    batch_size: Annotated[
+        int,
+        typer.Option("--batch-size", "-b", min=1, help="Words encoded at a time"),
+    ] = 256,
+) -> None:
+    """Make static word vectors from a pretrained encoder, such as a BERT: each word
+    is encoded by itself, and what comes out reduced to its principal components.
+
+    The vectors serve a crf_ner with include_static_vectors: name OUTPUT in [paths]
+    vectors. The encoder is not needed afterwards. A word's vector depends on no text
+    that it is in and on no annotation, so give all the words that you expect: those
+    without a vector count as average. Nothing is downloaded.
+    """
+    make_vectors(
+        encoder,
+        output,
+        docs or [],
+        words,
+        width=width,
+        lang=lang,
+        batch_size=batch_size,
+    )
+
+
+def renamed_cli() -> None:
+    """Say what the command is called now."""
+    msg.fail(
+        f"There is no command `spacy crf {OLD_NAME}` any more",
+        "It is called `spacy crf vectors` now, and takes the same arguments.",
+        exits=1,
+    )
+
+
+def make_vectors(
+    encoder: Path,
+    output: Path,
+    docs: Sequence[Path] = (),
+    word_list: Optional[Path] = None,
+    *,
+    width: int = 200,
+    lang: str = "en",
+    batch_size: int = 256,
+) -> None:
+    """Make word vectors from an encoder, save a pipeline that has them, and print what
+    came of it.
+
+    encoder (Path): Directory of the encoder and its tokenizer.
+    output (Path): Where to write the pipeline with the vectors.
+    docs (Sequence[Path]): Files of documents whose words get a vector.
+    word_list (Optional[Path]): A text file with a word on each line.
+    width (int): The width of the vectors.
+    lang (str): The language of the pipeline.
+    batch_size (int): How many words are encoded at a time.
+    """
+    inputs = [encoder, *docs] if word_list is None else [encoder, *docs, word_list]
+    check_output(output, *inputs)
+    nlp = blank_pipeline(lang)
+    words = _collect_words(docs, word_list)
+    tokenizer, model = _load_encoder(encoder)
+    # No other command should wait for what comes with it.
+    from ..models.word_vectors import embed_words, principal_components
+
+    # On a terminal only.
+    bar = partial(tqdm, unit="word", disable=None)
+    known, embedded = embed_words(words, tokenizer, model, batch_size, bar)
+    with explained(f"Can't make vectors from {encoder}", ValueError):
+        vectors = principal_components(embedded, width)
+    nlp.vocab.vectors = Vectors(
+        strings=StringStore(known),
+        data=vectors,
+        keys=known,
+        name=f"{lang}_encoder.vectors",
+    )
+    _report(words, known, vectors.shape[1], width)
+    save_pipeline(nlp, output)
+
+
+def _load_encoder(path: Path) -> Tuple["PreTrainedTokenizerBase", Any]:
+    from ..models.word_vectors import load_encoder
+
+    with (
+        explained("Encoder not found", FileNotFoundError),
+        explained(f"Can't load an encoder from {path}", ImportError, ValueError),
+    ):
+        return load_encoder(path)
+
+
+def _collect_words(docs: Sequence[Path], word_list: Optional[Path]) -> Set[str]:
+    words: Set[str] = set()
+    for path in docs:
+        words |= _read_docs(path)
+    if word_list is not None:
+        words |= _read_list(word_list)
+    if not words:
+        msg.fail("No words", "Give .spacy files that have some, or --words.", exits=1)
+    return words
+
+
+def _read_docs(path: Path) -> Set[str]:
+    with reading_docs(path):
+        docs = DocBin().from_disk(path).get_docs(Vocab())
+        return {word.text for doc in docs for word in doc if not word.text.isspace()}
+
+
+def _read_list(path: Path) -> Set[str]:
+    cant_read = f"Can't read words from {path}"
+    with explained(cant_read, UnreadableError), open_source(path) as source:
+        lines = list(source.lines())
+    for number, line in lines:
+        if len(line.split()) > 1:
+            reason = f"Line {number} has more than a word: {line!r}"
+            msg.fail(cant_read, reason, exits=1)
+    return {line.strip() for _, line in lines if line.strip()}
+
+
+def _report(words: Set[str], known: List[str], width: int, wanted: int) -> None:
+    if width < wanted:
+        msg.warn(
+            f"The vectors have a width of {width}, not {wanted}",
+            "There are no more components than the encoder has dimensions, and one "
+            "less than there are words.",
+        )
+    unknown = sorted(words.difference(known))
+    if unknown:
+        examples = ", ".join(map(repr, unknown[:_EXAMPLES]))
+        msg.warn(
+            f"{len(unknown)} of {len(words)} words have no vector",
+            "The tokenizer has no pieces for them: "
+            f"{examples}{', …' if len(unknown) > _EXAMPLES else ''}",
+        )
+    msg.good(f"Made {len(known)} vectors of width {width}")

@@ -1,0 +1,140 @@
+"""Static word vectors from an encoder of text, such as a BERT.
+
+The method is that of Model2Vec (Tulkens and van Dongen 2024), without its weighting by
+frequency, which serves sums of vectors. The library model2vec is no option: it wants
+huggingface-hub 1.0 or later, and the transformers 4 of spacy-transformers wants an
+earlier one.
+"""
+
+from itertools import compress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Tuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from spacy.util import minibatch
+
+if TYPE_CHECKING:
+    from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+_INSTALL = 'Encoders need transformers: pip install "spacy-crf-tagger[transformers]"'
+# What is longer (links, encoded data) has to do with the beginning.
+_MOST_PIECES = 64
+
+
+def load_encoder(path: Path) -> Tuple["PreTrainedTokenizerBase", Any]:
+    """Load an encoder from a disk. Nothing is downloaded.
+
+    path (Path): The directory with a Hugging Face model and its tokenizer. Of a model
+        that has a decoder as well, only the encoder is used.
+    RETURNS (Tuple[PreTrainedTokenizerBase, transformers.PreTrainedModel]): The
+        tokenizer and the encoder.
+    RAISES (ImportError): If transformers is not installed.
+    RAISES (FileNotFoundError): If there is no such directory.
+    RAISES (ValueError): If there is no encoder in it that can be loaded.
+    """
+    try:
+        from transformers import AutoModel, AutoTokenizer
+    except ImportError as error:
+        raise ImportError(_INSTALL) from error
+    # A name that is no directory would be looked up among what was once downloaded.
+    if not path.is_dir():
+        raise FileNotFoundError(f"There is no directory {path}.")
+    # Files may be missing, broken or of a kind that needs another library.
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(  # type: ignore[no-untyped-call]
+            path, local_files_only=True
+        )
+        model = AutoModel.from_pretrained(path, local_files_only=True)
+    except Exception as error:
+        raise ValueError(str(error)) from error
+    if model.config.is_encoder_decoder:
+        model = model.get_encoder()
+    return tokenizer, model.eval().float()
+
+
+def embed_words(
+    words: Iterable[str],
+    tokenizer: "PreTrainedTokenizerBase",
+    model: Any,
+    batch_size: int = 256,
+    progress: Callable[[Iterable[str]], Iterable[str]] = iter,
+) -> Tuple[List[str], NDArray[np.float32]]:
+    """Encode each word by itself: the mean of the last layer over the pieces that the
+    word is split into, without the tokens that the tokenizer adds.
+
+    words (Iterable[str]): The words, one at least, and none twice.
+    tokenizer (PreTrainedTokenizerBase): The tokenizer of the encoder.
+    model (transformers.PreTrainedModel): The encoder.
+    batch_size (int): How many words are encoded at a time.
+    progress (Callable[[Iterable[str]], Iterable[str]]): Passes the words on one by one,
+        such as a progress bar.
+    RETURNS (Tuple[List[str], NDArray[float32]]): The words of which the tokenizer knows
+        some piece, and their vectors, [words, width of the encoder].
+    """
+    by_length = sorted(words, key=lambda word: (len(word), word))
+    known: List[str] = []
+    vectors: List[NDArray[np.float32]] = []
+    for batch in minibatch(progress(by_length), batch_size):
+        is_known, of_batch = _embed(batch, tokenizer, model)
+        known.extend(compress(batch, is_known))
+        vectors.append(of_batch)
+    return known, np.concatenate(vectors)
+
+
+def principal_components(
+    vectors: NDArray[np.float32], width: int
+) -> NDArray[np.float32]:
+    """Take the mean out of vectors and project them onto the directions in which they
+    vary most. Their distances stay the same but for what is left out, and for a common
+    factor: the root of the mean square of all numbers becomes 1, which a linear layer
+    with Glorot's initial weights about keeps. A word without a vector, which spaCy
+    takes as zeros, counts as the mean.
+
+    vectors (NDArray[float32]): The vectors, [n, width of the encoder].
+    width (int): How many components to keep, if there are as many: there are at most
+        as many as the vectors are wide, and one less than there are vectors.
+    RETURNS (NDArray[float32]): The projected vectors, [n, components].
+    RAISES (ValueError): If no two vectors differ.
+    """
+    n, n_dims = vectors.shape
+    centred = vectors - vectors.mean(axis=0) if n else vectors
+    if np.allclose(centred, 0.0, atol=1e-6):
+        raise ValueError(
+            "Principal components need two words or more that the encoder tells apart."
+        )
+    covariance = (centred.T @ centred).astype(np.float64)
+    axes = np.linalg.eigh(covariance)[1][:, ::-1][:, : min(width, n_dims, n - 1)]
+    # Which way an axis points is left to the library; this makes it a matter of data.
+    largest = np.abs(axes).argmax(axis=0)
+    axes = axes * np.sign(axes[largest, np.arange(axes.shape[1])])
+    projected = centred @ axes.astype(np.float32)
+    scaled: NDArray[np.float32] = projected / np.sqrt(np.square(projected).mean())
+    return scaled
+
+
+@torch.inference_mode()
+def _embed(
+    words: List[str], tokenizer: "PreTrainedTokenizerBase", model: Any
+) -> Tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """RETURNS (Tuple): Which words have pieces, and the vectors of those."""
+    batch = tokenizer(
+        # By the space, tokenizers of bytes know words from endings of words.
+        [f" {word}" for word in words],
+        padding=True,
+        truncation=True,
+        max_length=_MOST_PIECES,
+        return_attention_mask=True,
+        return_special_tokens_mask=True,
+        return_tensors="pt",
+    )
+    pieces, mask = batch["input_ids"], batch["attention_mask"]  # [words, pieces]
+    is_own = batch["special_tokens_mask"] == 0
+    if tokenizer.unk_token_id is not None:
+        is_own &= pieces != tokenizer.unk_token_id
+    sizes = is_own.sum(dim=1, keepdim=True)
+    states = model(input_ids=pieces, attention_mask=mask).last_hidden_state
+    sums = (states * is_own.unsqueeze(2)).sum(dim=1)
+    is_known = sizes[:, 0] > 0
+    return is_known.numpy(), (sums[is_known] / sizes[is_known]).numpy()

@@ -1,0 +1,25 @@
+"""Readers and writers of data need nothing else of the package."""
+
+import subprocess
+import sys
+
+IMPORT_ALL = """
+import pkgutil, sys
+from importlib import import_module
+from spacy_crf_tagger import data
+for module in pkgutil.iter_modules(data.__path__):
+    import_module(f"spacy_crf_tagger.data.{module.name}")
+print(*(name for name in sys.modules if name.startswith("spacy_crf_tagger.")))
+"""
+
+
+def test_data_stands_alone():
+    outcome = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL],
+        check=True,
+        capture_output=True,
+        encoding="utf8",
+    )
+    modules = outcome.stdout.split()
+    assert len(modules) > 10
+    assert {name.split(".")[1] for name in modules} == {"data"}
