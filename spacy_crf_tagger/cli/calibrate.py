@@ -18,7 +18,7 @@ from .loading import check_output, load_pipeline, reading_docs, save_pipeline
 # imported where it is used.
 if TYPE_CHECKING:
     from ..evaluation.reliability import Bin, Reliability
-    from ..pipeline.base import CRFPipe
+    from ..pipeline.ner.component import CRFEntityRecognizer
 
 _NO_VALUE = "–"
 
@@ -123,7 +123,7 @@ def calibrate(
 
 
 def _measure(
-    nlp: Language, examples: List[Example], pipe: "CRFPipe", doing: str
+    nlp: Language, examples: List[Example], pipe: "CRFEntityRecognizer", doing: str
 ) -> "Reliability":
     from ..evaluation.calibration import annotate
     from ..evaluation.reliability import entity_reliability

@@ -114,9 +114,9 @@ def show_in_environment(
 def _spans_keys(nlp: Language) -> List[str]:
     """RETURNS (List[str]): The span groups in which components keep scores."""
     # No other command should wait for what comes with it.
-    from ..pipeline.base import CRFPipe
+    from ..pipeline.ner.component import CRFEntityRecognizer
 
-    pipes = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, CRFPipe)]
+    pipes = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, CRFEntityRecognizer)]
     keys = [pipe.settings.spans_key for pipe in pipes]
     return [key for key in keys if key is not None]
 

@@ -36,7 +36,7 @@ from .annotation import Annotation
 from .documents import group_by_tokens, naming_document
 from .errors import few, working
 from .losses import rehearsal_loss
-from .model import CRFModel, ScoresLayer, for_crf, learn, require_n_tags, score
+from .model import CRFModel, ScoresLayer, for_crf, learn, score
 from .settings import CRFSettings
 from .task import TagTask
 
@@ -252,7 +252,8 @@ class CRFPipe(TagTask, TrainablePipe):  # type: ignore[misc]
             annotation = self._annotation(examples)
             self._scores_layer.scorer.wake()
             docs = [example.predicted for example in examples]
-            loss = learn(self.model, docs, drop, partial(self._loss, docs, annotation))
+            loss_of = partial(self._loss, docs, annotation)
+            loss = learn(self.model, docs, drop, self.tag_set, loss_of)
             if sgd:
                 self.finish_update(sgd)
         losses[self.name] += loss
@@ -282,7 +283,7 @@ class CRFPipe(TagTask, TrainablePipe):  # type: ignore[misc]
                     "its labels. Add them with add_label first."
                 )
             docs = [example.predicted for example in examples]
-            return self._loss(docs, annotation, for_crf(scores))
+            return self._loss(docs, annotation, for_crf(scores, self.tag_set))
 
     def rehearse(
         self,
@@ -313,7 +314,7 @@ class CRFPipe(TagTask, TrainablePipe):  # type: ignore[misc]
         with self._working():
             taught = for_crf(self._rehearsal_model.predict(docs))
             loss_of = partial(rehearsal_loss, taught, tag_set=self.tag_set)
-            loss = learn(self.model, docs, drop, loss_of)
+            loss = learn(self.model, docs, drop, self.tag_set, loss_of)
             if sgd:
                 self.finish_update(sgd)
         losses[self.name] += loss
@@ -402,7 +403,6 @@ class CRFPipe(TagTask, TrainablePipe):  # type: ignore[misc]
     def _loss(
         self, docs: Sequence[Doc], annotation: Annotation, potentials: Potentials
     ) -> Tuple[float, Potentials]:
-        require_n_tags(potentials.emissions.shape[1], self.tag_set)
         with naming_document(docs, self.advice):
             return self.loss(annotation, potentials)
 

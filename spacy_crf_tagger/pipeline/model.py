@@ -99,7 +99,7 @@ class ScoresLayer:
         if not self.scorer.is_built:
             return
         if self.tags is None:  # saved before version 0.2
-            require_n_tags(self.node.get_dim("nO"), tag_set)
+            _require_n_tags(self.node.get_dim("nO"), tag_set)
             self.tags = tag_set.tags
         elif self.tags != tag_set.tags:
             raise ValueError(
@@ -131,24 +131,23 @@ class ScoresLayer:
                 node.set_dim(name, cast(int, size), force=True)
 
 
-def for_crf(potentials: Potentials) -> Potentials:
-    """Keep scores that are on a GPU there, as torch tensors over the same memory.
+def for_crf(potentials: Potentials, tag_set: Optional[TagSet] = None) -> Potentials:
+    """Check the number of tags, and keep scores that are on a GPU there, as torch
+    tensors over the same memory.
 
     potentials (Potentials): The scores of a model.
+    tag_set (Optional[TagSet]): The tags; None for a model that may have fewer.
     RETURNS (Potentials): The scores in the form that the CRF takes.
+    RAISES (ValueError): If the scores are not for the tags.
     """
+    if tag_set is not None:
+        _require_n_tags(potentials.emissions.shape[1], tag_set)
     if not is_cupy_array(potentials.emissions):
         return potentials
     return potentials.map(xp2torch)
 
 
-def require_n_tags(n_tags: int, tag_set: TagSet) -> None:
-    """Check that a model scores as many tags as there are.
-
-    n_tags (int): Number of tags of the model.
-    tag_set (TagSet): The tags.
-    RAISES (ValueError): If it does not.
-    """
+def _require_n_tags(n_tags: int, tag_set: TagSet) -> None:
     if n_tags != tag_set.n_tags:
         raise ValueError(
             f"the model has {n_tags} tags, but the labels {list(tag_set.labels)} take "
@@ -172,15 +171,15 @@ def score(model: CRFModel, docs: List[Doc], tag_set: TagSet) -> Potentials:
         lengths = np.zeros(len(docs), dtype=np.int64)
         return Potentials(nothing, None, None, None, lengths)
     with _naming_vectors(model, docs[0].vocab):
-        potentials = for_crf(model.predict(docs))
-    require_n_tags(potentials.emissions.shape[1], tag_set)
-    return potentials
+        potentials = model.predict(docs)
+    return for_crf(potentials, tag_set)
 
 
 def learn(
     model: CRFModel,
     docs: List[Doc],
     drop: float,
+    tag_set: TagSet,
     loss_of: Callable[[Potentials], Tuple[float, Potentials]],
 ) -> float:
     """Accumulate the gradients of a loss.
@@ -188,14 +187,16 @@ def learn(
     model (Model[List[Doc], Potentials]): The model.
     docs (List[Doc]): The documents to score.
     drop (float): The dropout rate.
+    tag_set (TagSet): The tags.
     loss_of (Callable): Computes the loss and its gradients from scores.
     RETURNS (float): The loss.
-    RAISES (ValueError): If the vectors of the vocab are not those of the model.
+    RAISES (ValueError): If the scores are not for the tags, or the vectors of the vocab
+        are not those of the model.
     """
     set_dropout_rate(model, drop)
     with _naming_vectors(model, docs[0].vocab):
         potentials, backprop = model.begin_update(docs)
-    loss, gradients = loss_of(for_crf(potentials))
+    loss, gradients = loss_of(for_crf(potentials, tag_set))
     # Listeners count on exactly one backprop a batch, annotated or not.
     backprop(gradients)
     return loss
