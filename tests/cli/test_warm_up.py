@@ -13,7 +13,7 @@ from spacy_crf_tagger.crf.backends.numba.kernel_cache import COMPILING
 ASK = """
 import logging, sys
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
-from spacy_crf_tagger.crf import warming
+from spacy_crf_tagger.crf.backends.numba import warming
 print(warming.warm_up().compiled)
 """
 
