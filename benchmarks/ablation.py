@@ -26,7 +26,7 @@ from spacy.language import Language
 from spacy.training import Corpus, Example
 from wasabi import msg
 
-from spacy_crf_tagger.evaluation.calibration import annotate, fit_temperature
+from spacy_crf_tagger.evaluation.calibration import analyse_examples, fit_temperature
 from spacy_crf_tagger.evaluation.reliability import reliability, score_entities
 
 from .harness.bootstrap import f_score, paired_bootstrap
@@ -161,18 +161,18 @@ def score(folder: Path, name: str, seed: int) -> dict[str, Any]:
         list(Corpus(folder / f"{part}.spacy")(nlp)) for part in ("dev", "test")
     )
     component = nlp.get_pipe(COMPONENT)
-    annotated = annotate(nlp, test)
+    annotated = analyse_examples(nlp, test)
     counts = counts_of(annotated)
     right, predicted, gold = counts.sum(0)
     tags = best_tags(component, [example.x for example in test])
     valid = [is_valid(each, component.scheme) for each in tags]
     before = reliability(*score_entities(annotated, COMPONENT))
     component.cfg["temperature"] = fit_temperature(nlp, dev, COMPONENT)
-    after = reliability(*score_entities(annotate(nlp, test), COMPONENT))
+    after = reliability(*score_entities(analyse_examples(nlp, test), COMPONENT))
     return {
         "variant": name,
         "seed": seed,
-        "dev_f": float(f_score(counts_of(annotate(nlp, dev)).sum(0))),
+        "dev_f": float(f_score(counts_of(analyse_examples(nlp, dev)).sum(0))),
         "test_p": float(right / max(predicted, 1)),
         "test_r": float(right / max(gold, 1)),
         "test_f": float(f_score(counts.sum(0))),

@@ -25,7 +25,7 @@ from spacy.tokens import Doc
 from spacy.training import Corpus
 from wasabi import msg
 
-from spacy_crf_tagger.evaluation.calibration import annotate
+from spacy_crf_tagger.evaluation.calibration import analyse_examples
 
 from .harness.environment import describe
 from .harness.options import CorpusName, Rounds, Threads, Work
@@ -89,9 +89,9 @@ def half_precision(
     readers = {"crf_ner": HalfPrecision(nlp), "ner": pipelines["ner"]}
     speeds = throughput(readers, texts, rounds)
     examples = list(Corpus(folder / "test.spacy")(nlp))
-    single = annotate(nlp, examples)
+    single = analyse_examples(nlp, examples)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        lower = annotate(nlp, examples)
+        lower = analyse_examples(nlp, examples)
     read = {"float32": single, "bfloat16": lower}
     f = {name: get_ner_prf(own)["ents_f"] for name, own in read.items()}
     return {**speeds, "test F": f}

@@ -20,7 +20,7 @@ from spacy.scorer import get_ner_prf
 from spacy.training import Corpus, Example
 from wasabi import msg
 
-from spacy_crf_tagger.evaluation.calibration import annotate, fit_temperature
+from spacy_crf_tagger.evaluation.calibration import analyse_examples, fit_temperature
 from spacy_crf_tagger.evaluation.plots import plot_reliability
 from spacy_crf_tagger.evaluation.reliability import (
     ScoredEntities,
@@ -90,7 +90,7 @@ def calibrate(
             temperature = fit_temperature(nlp, parts["dev"], COMPONENT)
             nlp.get_pipe(COMPONENT).cfg["temperature"] = temperature
             measured["temperature"] = temperature
-        scored = score_entities(annotate(nlp, parts["test"]), COMPONENT)
+        scored = score_entities(analyse_examples(nlp, parts["test"]), COMPONENT)
         entities[corpus][when].append(scored)
         found = reliability(*scored)
         measured[f"ece_{when}"] = found.ece
@@ -129,7 +129,7 @@ def score(nlp: Language, parts: dict[str, list[Example]]) -> dict[str, float]:
     """RETURNS (dict[str, float]): Precision, recall and F on each part."""
     scores: dict[str, float] = {}
     for part, examples in parts.items():
-        found = get_ner_prf(annotate(nlp, examples))
+        found = get_ner_prf(analyse_examples(nlp, examples))
         scores |= {f"{part}_{key}": found[f"ents_{key}"] for key in "prf"}
     return scores
 

@@ -125,14 +125,14 @@ def calibrate(
 def _measure(
     nlp: Language, examples: List[Example], pipe: "CRFEntityRecognizer", doing: str
 ) -> "Reliability":
-    from ..evaluation.calibration import annotate
+    from ..evaluation.calibration import analyse_examples
     from ..evaluation.reliability import entity_reliability
 
     msg.info(f"{doing}: analysing {len(examples)} documents")
     # On a terminal only.
     bar = partial(tqdm, total=len(examples), unit="doc", disable=None, leave=False)
-    annotated = annotate(nlp, examples, progress=bar)
-    return entity_reliability(annotated, pipe.settings.spans_key)
+    analysed = analyse_examples(nlp, examples, progress=bar)
+    return entity_reliability(analysed, pipe.settings.spans_key)
 
 
 def _report(before: "Reliability", after: "Reliability") -> None:

@@ -92,7 +92,7 @@ def find_component(nlp: Language, name: str) -> CRFEntityRecognizer:
     return pipes[name]
 
 
-def annotate(
+def analyse_examples(
     nlp: Language,
     examples: Iterable[Example],
     disable: Sequence[str] = (),
@@ -155,7 +155,7 @@ def _score(
     """
     component = find_component(nlp, name)
     not_before = nlp.pipe_names[nlp.pipe_names.index(name) :]
-    examples = annotate(nlp, examples, disable=not_before)
+    examples = analyse_examples(nlp, examples, disable=not_before)
     remaining = iter(examples)
     groups: List[_Group] = []
     for docs, potentials in component.scored([example.x for example in examples]):

@@ -6,7 +6,7 @@ from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
-from spacy_crf_tagger.evaluation.calibration import annotate
+from spacy_crf_tagger.evaluation.calibration import analyse_examples
 from spacy_crf_tagger.evaluation.reliability import Bin, reliability, score_entities
 from tests.helpers.calibration import make_unsure, sample_annotation
 from tests.helpers.component import EntityTuple, annotated, make_examples, recognizer
@@ -66,11 +66,11 @@ def test_true_probabilities_are_calibrated():
 def test_probabilities_of_the_model_are_calibrated_on_its_own_samples():
     nlp = make_unsure()
     examples = sample_annotation(nlp, 1.0, 400)
-    measured = reliability(*score_entities(annotate(nlp, examples), KEY))
+    measured = reliability(*score_entities(analyse_examples(nlp, examples), KEY))
     assert measured.size > 4000
     assert measured.ece < 0.03
     recognizer(nlp).cfg["temperature"] = 0.4
-    assert reliability(*score_entities(annotate(nlp, examples), KEY)).ece > 0.1
+    assert reliability(*score_entities(analyse_examples(nlp, examples), KEY)).ece > 0.1
 
 
 def predicted(nlp: Language, words: list[str], *spans: EntityTuple) -> Doc:
@@ -144,7 +144,7 @@ def test_the_share_correct_is_the_precision_that_spacy_reports():
     nlp = make_unsure()
     sampled = sample_annotation(nlp, 1.0, 5)
     examples = [retokenized(example, n) for n, example in enumerate(sampled)]
-    analysed = annotate(nlp, examples)
+    analysed = analyse_examples(nlp, examples)
     found = score_entities(analysed, KEY)
     in_all = sum(len(example.x.ents) for example in analysed)
     assert 20 < len(found.correct) < in_all

@@ -9,7 +9,7 @@ from spacy.util import combine_score_weights, load_config, registry
 from typer.testing import CliRunner
 
 import spacy_crf_tagger.cli  # noqa: F401 (adds the commands)
-from spacy_crf_tagger.evaluation.calibration import annotate
+from spacy_crf_tagger.evaluation.calibration import analyse_examples
 from spacy_crf_tagger.evaluation.reliability import reliability, score_entities
 from tests.helpers.calibration import (
     make_unsure,
@@ -35,7 +35,7 @@ def test_evaluation_tells_how_far_probabilities_are_off(key):
     examples = sample_annotation(nlp, 1.0, 5)
     recognizer(nlp).cfg.update(spans_key=key, temperature=0.5)
     scores = nlp.evaluate(examples)
-    analysed = annotate(nlp, examples)
+    analysed = analyse_examples(nlp, examples)
     assert scores.items() >= get_ner_prf(analysed).items()
     expected = reliability(*score_entities(analysed, key))
     assert (scores["ents_ece"], scores["ents_brier"]) == (expected.ece, expected.brier)

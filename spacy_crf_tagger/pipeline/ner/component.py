@@ -47,6 +47,7 @@ learn_rate_scale = 1.0
 crf_learn_rate_scale = 1.0
 window = 512
 overlap = 64
+first_tag_bias = 0.1
 nO = null
 
 [model.tok2vec]
