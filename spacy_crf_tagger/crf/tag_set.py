@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, List, Protocol, Sequence, Tuple
+from typing import Any, Iterable, List, Protocol, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,16 +67,28 @@ class TagSet(Protocol):
 
 
 class PlainTags:
-    """One tag for each label, as for parts of speech: any may follow any other."""
+    """One tag for each label, as for parts of speech: any may follow any other, unless
+    it is forbidden.
+    """
 
-    def __init__(self, labels: Sequence[str]) -> None:
+    def __init__(
+        self, labels: Sequence[str], forbidden_pairs: Iterable[Tuple[str, str]] = ()
+    ) -> None:
         """Create a tag set.
 
         labels (Sequence[str]): The labels, distinct. Label number l is tag number l.
+        forbidden_pairs (Iterable[Tuple[str, str]]): Pairs of labels of which the second
+            never follows the first. Those of other labels are passed over.
         RAISES (ValueError): For a label that is empty or no string, a repeated label,
             or labels that have no order.
         """
         self.labels: Tuple[str, ...] = as_labels(labels)
+        numbers = {label: number for number, label in enumerate(self.labels)}
+        self._forbidden = [
+            (numbers[before], numbers[after])
+            for before, after in forbidden_pairs
+            if before in numbers and after in numbers
+        ]
 
     @property
     def n_tags(self) -> int:
@@ -90,9 +102,11 @@ class PlainTags:
 
     @cached_property
     def constraints(self) -> Constraints:
-        """RETURNS (Constraints): All tag sequences are allowed."""
+        """RETURNS (Constraints): All tag sequences without a forbidden pair."""
         everywhere = np.ones(self.n_tags, dtype=bool)
         anything = np.ones((self.n_tags, self.n_tags), dtype=bool)
+        for pair in self._forbidden:
+            anything[pair] = False
         return Constraints(anything, start=everywhere, end=everywhere.copy())
 
 
