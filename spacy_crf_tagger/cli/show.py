@@ -1,10 +1,10 @@
-"""`spacy crf show`: the entities that a pipeline finds in given texts."""
+"""`spacy crf show`: the entities and tags that a pipeline finds in given texts."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, List, Optional
+from typing import TYPE_CHECKING, Annotated, List, Optional, Sequence, Tuple
 
 import typer
 from spacy.language import Language
@@ -12,6 +12,9 @@ from spacy.tokens import Doc
 from wasabi import msg
 
 from .loading import load_pipeline
+
+if TYPE_CHECKING:
+    from ..pipeline.tagger.component import CRFTagger
 
 
 def show_cli(
@@ -42,7 +45,7 @@ def show_cli(
         ),
     ] = None,
     require: Annotated[
-        bool, typer.Option("--require", help="Fail if a text has no entity")
+        bool, typer.Option("--require", help="Fail if a text has no entity and no tags")
     ] = False,
     hint: Annotated[
         Optional[List[str]],
@@ -51,7 +54,7 @@ def show_cli(
 ) -> None:
     """Print the entities that a pipeline finds in texts, with their labels, the
     characters at which they start and end, and their probabilities where a crf_ner has
-    given them some.
+    given them some; and the tags of a crf_tagger, with theirs.
     """
     if environment is not None:
         if path is not None:
@@ -65,19 +68,27 @@ def show_cli(
 
 
 def show(nlp: Language, texts: List[str], *, require: bool = False) -> None:
-    """Print the entities that a pipeline finds in texts.
+    """Print the entities that a pipeline finds in texts, and the tags of a
+    `crf_tagger`, with their probabilities.
 
     nlp (Language): The pipeline.
     texts (List[str]): The texts.
-    require (bool): Whether to end the command with an error if a text has no entity.
+    require (bool): Whether to end the command with an error if a text has no entity,
+        and no tags either.
     """
-    keys = _spans_keys(nlp)
+    keys, taggers = _spans_keys(nlp), _taggers(nlp)
+    assigned = {name for pipe in nlp.pipe_names for name in _assigned(nlp, pipe)}
+    with_entities = not taggers or "doc.ents" in assigned
     # Where the locale has no UTF-8, Python leaves bytes of other characters undecoded.
     decoded = [os.fsencode(text).decode("utf8", errors="replace") for text in texts]
     docs = list(nlp.pipe(decoded))
     for doc in docs:
-        _show(doc, keys)
-    without = [doc.text for doc in docs if not doc.ents]
+        msg.text(doc.text, spaced=True)
+        if with_entities:
+            _show_entities(doc, keys)
+        if taggers:
+            _show_tags(doc, taggers)
+    without = [] if taggers else [doc.text for doc in docs if not doc.ents]
     if require and without:
         msg.fail(f"No entity found in {len(without)} of {len(docs)} texts", exits=1)
 
@@ -121,8 +132,38 @@ def _spans_keys(nlp: Language) -> List[str]:
     return [key for key in keys if key is not None]
 
 
-def _show(doc: Doc, spans_keys: List[str]) -> None:
-    msg.text(doc.text, spaced=True)
+def _taggers(nlp: Language) -> "List[Tuple[str, CRFTagger]]":
+    """RETURNS (List[Tuple[str, CRFTagger]]): The taggers and their names."""
+    from ..pipeline.tagger.component import CRFTagger
+
+    return [(name, pipe) for name, pipe in nlp.pipeline if isinstance(pipe, CRFTagger)]
+
+
+def _assigned(nlp: Language, name: str) -> List[str]:
+    return list(nlp.get_pipe_meta(name).assigns)
+
+
+def _show_tags(doc: Doc, taggers: "List[Tuple[str, CRFTagger]]") -> None:
+    columns: List[Sequence[str]] = [[_printable(token.text) for token in doc]]
+    header = ["Token"]
+    for name, tagger in taggers:
+        ids = tagger.attribute.read(doc).tolist()
+        tags = [doc.vocab.strings[number] for number in ids]
+        [marginals] = tagger.marginals(doc)
+        numbers = {label: n for n, label in enumerate(tagger.labels)}
+        # A tag that was set before need not be one of the labels.
+        scores = [
+            f"{row[numbers[tag]]:.3f}" if tag in numbers else ""
+            for row, tag in zip(marginals, tags, strict=True)
+        ]
+        columns += [tags, scores]
+        header += [name if len(taggers) > 1 else "Tag", "Score"]
+    aligns = ["l", *["l", "r"] * len(taggers)]
+    rows = list(zip(*columns, strict=True))
+    msg.table(rows, header=header, aligns=aligns, divider=True, max_col=60)
+
+
+def _show_entities(doc: Doc, spans_keys: List[str]) -> None:
     if not doc.ents:
         msg.text("No entities")
         return

@@ -10,6 +10,8 @@ import spacy
 from spacy.cli.package import package
 from spacy.training import Example
 
+from tests.helpers.component import small_model
+
 # `spacy package` leaves the closing of its files to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:.*unclosed file")
 
@@ -172,3 +174,23 @@ def test_scores_are_shown(crf, tmp_path):
     _, text = crf("show", tmp_path, "Anna ran")
     assert "Text Label Start End Score" in text
     assert f"Anna PER 0 4 {score:.3f}" in text
+
+
+def test_show_tags(crf, tmp_path):
+    nlp = spacy.blank("en")
+    tagger = nlp.add_pipe("crf_tagger", config={"model": small_model()})
+    example = Example.from_dict(nlp.make_doc("dogs run"), {"tags": ["N", "V"]})
+    nlp.initialize(lambda: [example])
+    tagger.cfg["tag_dictionary"] = {"dogs": ["N"], "run": ["V"]}
+    nlp.to_disk(tmp_path / "tagger")
+    exit_code, text = crf("show", tmp_path / "tagger", "dogs run", "", "--require")
+    assert exit_code == 0
+    assert "Token Tag Score" in text
+    assert "dogs N 1.000" in text
+    assert "run V 1.000" in text
+    assert "No entities" not in text
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "ANIMAL", "pattern": "dogs"}])
+    nlp.to_disk(tmp_path / "both")
+    exit_code, text = crf("show", tmp_path / "both", "dogs run")
+    assert "dogs ANIMAL 0 4" in text
+    assert "dogs N 1.000" in text
