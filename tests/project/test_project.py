@@ -220,6 +220,7 @@ def test_workflow_compare(trained):
 
 
 @needs_minilm
+@pytest.mark.transformers
 @pytest.mark.slow
 def test_workflow_vectors(project):
     run(project, "run", "encoder")
