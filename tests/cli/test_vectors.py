@@ -20,7 +20,7 @@ from tests.helpers.component import (
 from tests.helpers.encoder import minilm_folder, needs_minilm
 from tests.helpers.transformer import save_tiny_encoder, save_tiny_encoder_decoder
 
-transformers = pytest.importorskip("transformers")
+pytestmark = pytest.mark.transformers
 
 ENCODER_WIDTH = 32
 RNG = random.Random(0)
@@ -75,6 +75,8 @@ def vectors_of(path, words):
 
 def encode_alone(folder, word):
     """The mean of the last layer between [CLS] and [SEP], but for unknown pieces."""
+    import transformers
+
     tokenizer = transformers.BertTokenizerFast.from_pretrained(folder)
     model = transformers.BertModel.from_pretrained(folder).eval()
     pieces = ["[CLS]", *tokenizer.tokenize(word), "[SEP]"]
@@ -128,6 +130,8 @@ def test_encoder_of_bytes_that_has_a_decoder(crf, encoder_decoder, write_words, 
     words = write_words(["ab", "abc", "b", "cab"])
     exit_code, text = crf("vectors", encoder_decoder, output, "--words", words)
     assert exit_code == 0, text
+    import transformers
+
     tokenizer = transformers.AutoTokenizer.from_pretrained(encoder_decoder)
     model = transformers.BartModel.from_pretrained(encoder_decoder).eval().encoder
     pieces = [["Ġab"], ["Ġab", "c"], ["Ġ", "b"], ["Ġ", "c", "ab"]]

@@ -1,12 +1,10 @@
 """Pipelines on a transformer, and an encoder that is made in no time."""
 
 import string
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Dict
 
 import numpy as np
-import pytest
 import torch
 from spacy.language import Language
 from spacy.util import fix_random_seed, load_model_from_config
@@ -14,9 +12,6 @@ from spacy.util import fix_random_seed, load_model_from_config
 from tests.helpers.component import TRAIN_DATA, small_model
 from tests.helpers.paths import CONFIGS
 
-needs_transformers = pytest.mark.skipif(
-    find_spec("spacy_transformers") is None, reason="spacy-transformers is missing"
-)
 CONFIG = CONFIGS / "crf_ner_trf.cfg"
 DATA = [
     *TRAIN_DATA,

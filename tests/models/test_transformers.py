@@ -9,11 +9,10 @@ from tests.helpers.component import entities, fit, make_examples, recognizer
 from tests.helpers.encoder import minilm_folder, needs_minilm
 from tests.helpers.transformer import (
     make_transformer_nlp,
-    needs_transformers,
     weights_of_encoder,
 )
 
-pytestmark = [needs_transformers, needs_minilm]
+pytestmark = [pytest.mark.transformers, needs_minilm]
 DATA = [
     ("Ada met Grace in Paris", {"entities": [(0, 3, "PERSON"), (17, 22, "PLACE")]}),
     ("They left Paris for Rome", {"entities": [(10, 15, "PLACE"), (20, 24, "PLACE")]}),

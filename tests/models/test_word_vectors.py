@@ -13,13 +13,13 @@ from spacy_crf_tagger.models.word_vectors import (
 )
 from tests.helpers.transformer import save_tiny_encoder, save_tiny_encoder_decoder
 
+pytestmark = pytest.mark.transformers
 RNG = random.Random(0)
 WORDS = ["Ada中", *("".join(RNG.choices(ascii_lowercase, k=n)) for n in range(1, 41))]
 
 
 @pytest.fixture(scope="module", params=[save_tiny_encoder, save_tiny_encoder_decoder])
 def encoder(request, tmp_path_factory):
-    pytest.importorskip("transformers")
     return load_encoder(request.param(tmp_path_factory.mktemp("encoders") / "tiny"))
 
 
@@ -63,7 +63,6 @@ def test_components_of_vectors_that_do_not_differ(vectors):
 
 
 def test_what_is_no_encoder(tmp_path, monkeypatch):
-    pytest.importorskip("transformers")
     # Nobody's cache or network is asked for it.
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="no directory bert-base-uncased"):

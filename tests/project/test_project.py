@@ -67,13 +67,23 @@ def project(tmp_path):
     return tmp_path
 
 
+# Where the corpora that are assets lie in `../shared/data`.
+CORPORA = {"wnut17": "wnut17", "ewt": "ud-english-ewt"}
+
+
+def shared_file(asset, shared_data):
+    """RETURNS the file that an asset is a copy of."""
+    dest = Path(asset["dest"])
+    return shared_data / CORPORA[dest.parent.name] / dest.name
+
+
 @pytest.fixture
-def wnut17(project, shared_data):
-    """The same, with the assets of WNUT 2017 already in their place."""
-    folder = project / "assets" / "wnut17"
-    folder.mkdir()
+def with_assets(project, shared_data):
+    """The same, with all assets already in their places."""
     for asset in PROJECT["assets"]:
-        shutil.copy(shared_data / "wnut17" / Path(asset["dest"]).name, folder)
+        dest = project / asset["dest"]
+        dest.parent.mkdir(exist_ok=True)
+        shutil.copy(shared_file(asset, shared_data), dest)
     return project
 
 
@@ -180,24 +190,40 @@ def test_trainings_depend_on_what_they_read(name):
 
 def test_checksums_of_assets(shared_data):
     for asset in PROJECT["assets"]:
-        data = (shared_data / "wnut17" / Path(asset["dest"]).name).read_bytes()
+        data = shared_file(asset, shared_data).read_bytes()
         assert hashlib.md5(data).hexdigest() == asset["checksum"]
-        assert asset["checksum"] in COMMANDS["convert-wnut17"]["script"].__str__()
+        if "wnut17" in asset["dest"]:
+            assert asset["checksum"] in str(COMMANDS["convert-wnut17"]["script"])
 
 
-def test_assets_in_place_are_not_fetched(wnut17):
+def test_assets_in_place_are_not_fetched(with_assets):
     # There is no network here that could be asked.
-    assert run(wnut17, "assets").count("Skipping download with matching checksum") == 3
+    skipped = run(with_assets, "assets").count("Skipping download with matching checks")
+    assert skipped == len(PROJECT["assets"])
 
 
 @pytest.mark.slow
-def test_workflow_wnut17(wnut17):
-    with_steps(wnut17, wnut17_steps=400)
-    run(wnut17, "run", "wnut17")
-    scores = json.loads((wnut17 / "metrics" / "wnut17" / "crf_ner.json").read_text())
+def test_workflow_wnut17(with_assets):
+    with_steps(with_assets, wnut17_steps=400)
+    run(with_assets, "run", "wnut17")
+    scores = json.loads(
+        (with_assets / "metrics" / "wnut17" / "crf_ner.json").read_text()
+    )
     assert scores["ents_f"] > 0.08
-    again = run(wnut17, "run", "wnut17")
+    again = run(with_assets, "run", "wnut17")
     assert again.count("nothing changed") == len(PROJECT["workflows"]["wnut17"])
+
+
+@pytest.mark.slow
+def test_workflow_tagger(with_assets):
+    with_steps(with_assets, tagger_steps=200)
+    run(with_assets, "run", "tagger")
+    scores = json.loads(
+        (with_assets / "metrics" / "ewt" / "crf_tagger.json").read_text()
+    )
+    assert scores["tag_acc"] > 0.85
+    again = run(with_assets, "run", "tagger")
+    assert again.count("nothing changed") == len(PROJECT["workflows"]["tagger"])
 
 
 @pytest.mark.slow
@@ -220,6 +246,7 @@ def test_workflow_compare(trained):
 
 
 @needs_minilm
+@pytest.mark.transformers
 @pytest.mark.slow
 def test_workflow_vectors(project):
     run(project, "run", "encoder")

@@ -17,12 +17,11 @@ from tests.helpers.component import entities, recognizer, run_python
 from tests.helpers.transformer import (
     CONFIG,
     DATA,
-    needs_transformers,
     save_tiny_encoder,
     weights_of_encoder,
 )
 
-pytestmark = needs_transformers
+pytestmark = pytest.mark.transformers
 TEXTS = [text for text, _ in DATA]
 OFFLINE = """
 import json, socket, sys

@@ -21,12 +21,11 @@ from tests.helpers.transformer import (
     DATA,
     gradients_of_encoder,
     make_transformer_nlp,
-    needs_transformers,
     save_tiny_encoder,
     weights_of_encoder,
 )
 
-pytestmark = needs_transformers
+pytestmark = pytest.mark.transformers
 CRF = ("transitions", "start", "end")
 
 
