@@ -14,11 +14,12 @@ from typing import Annotated, Any
 import numpy as np
 import srsly
 import typer
-from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from wasabi import msg
 
 from .ablation import BASELINE, BUDGETS, CRFS, VARIANTS
+from .harness.plots import BLUE, GREY, WIDTH, draw, open_frame
 from .harness.training import RESULTS, ROOT, WORK
 from .table import NAMES
 
@@ -119,40 +120,49 @@ def markdown(header: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
 
 def plot_f(results: Results) -> Figure:
     """RETURNS (Figure): F of each variant, with the deviation over its seeds."""
-    figure = Figure(figsize=(9, 3), layout="constrained")
-    panels = figure.subplots(1, len(results), sharey=True, squeeze=False)[0]
-    names = list(VARIANTS)[::-1]
-    for axes, (corpus, result) in zip(panels, results.items(), strict=True):
-        means = [result["mean"][name] for name in names]
+    figure, panels = panels_of(results)
+    for axes, result in zip(panels, results.values(), strict=True):
+        means = [result["mean"][name] for name in VARIANTS]
         axes.errorbar(
             [100 * mean["test_f"] for mean in means],
-            range(len(names)),
+            range(len(VARIANTS)),
             xerr=[100 * mean["test_f_sd"] for mean in means],
             fmt="o",
             capsize=3,
+            color=BLUE,
         )
         base = 100 * result["mean"][BASELINE]["test_f"]
-        axes.axvline(base, color="0.7", linestyle="--", linewidth=1)
-        axes.set(title=NAMES[corpus], xlabel="F, test")
-    panels[0].set_yticks(range(len(names)), names)
+        axes.axvline(base, color=GREY, linestyle="--", linewidth=1)
+    figure.supxlabel("F on test", fontsize="medium")
     return figure
 
 
 def plot_invalid(results: Results) -> Figure:
     """RETURNS (Figure): The share of invalid sequences of each variant."""
-    figure = Figure(figsize=(7, 3), layout="constrained")
-    axes = figure.add_subplot(xlabel="Documents with an invalid tag sequence, %")
-    names = list(VARIANTS)[::-1]
-    height = 0.8 / len(results)
-    for number, (corpus, result) in enumerate(results.items()):
-        at = [n + (len(results) / 2 - number - 0.5) * height for n in range(len(names))]
-        shares = [100 * result["mean"][name]["invalid"] for name in names]
-        bars = axes.barh(at, shares, height, label=NAMES[corpus])
-        axes.bar_label(bars, fmt="%.1f", fontsize=7, padding=2)
-    axes.set_yticks(range(len(names)), names)
-    axes.margins(x=0.1)
-    axes.legend()
+    figure, panels = panels_of(results)
+    for axes, result in zip(panels, results.values(), strict=True):
+        shares = [100 * result["mean"][name]["invalid"] for name in VARIANTS]
+        bars = axes.barh(range(len(VARIANTS)), shares, 0.6, color=BLUE)
+        axes.bar_label(bars, fmt="%.1f", padding=3)
+        axes.set_xlim(0, 100)
+    figure.supxlabel("Documents with an invalid tag sequence, %", fontsize="medium")
     return figure
+
+
+def panels_of(results: Results) -> tuple[Figure, list[Axes]]:
+    """RETURNS (tuple): A figure with a panel for each corpus, and a line for each
+    variant.
+    """
+    figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
+    panels = list(figure.subplots(1, len(results), sharey=True, squeeze=False)[0])
+    for axes, corpus in zip(panels, results, strict=True):
+        axes.set_title(NAMES[corpus], fontsize="medium")
+        open_frame(axes)
+    names = [name.replace(" + softmax, ", " + softmax,\n") for name in VARIANTS]
+    names = [name.replace(" without ", "\nwithout ") for name in names]
+    panels[0].set_yticks(range(len(names)), names)
+    panels[0].invert_yaxis()
+    return figure, panels
 
 
 def plot_transitions(result: dict[str, Any]) -> Figure:
@@ -160,8 +170,8 @@ def plot_transitions(result: dict[str, Any]) -> Figure:
     constraints; forbidden ones are grey.
     """
     learned = result["transitions"]
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
-    panels = figure.subplots(1, len(CRFS))
+    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+    panels = figure.subplots(1, len(CRFS), sharey=True)
     # Not a number where forbidden, [2, K, K].
     values = np.array([learned[name]["scores"] for name in CRFS], dtype=float)
     bound = np.nanmax(np.abs(values))
@@ -169,17 +179,13 @@ def plot_transitions(result: dict[str, Any]) -> Figure:
         axes.set_facecolor("0.85")  # seen through what is no number
         image = axes.imshow(scores, cmap="RdBu", vmin=-bound, vmax=bound)
         tags = learned[name]["tags"]
-        axes.set_xticks(range(len(tags)), tags, rotation=90, fontsize=7)
-        axes.set_yticks(range(len(tags)), tags, fontsize=7)
-        axes.set(title=name, xlabel="next tag", ylabel="tag")
+        axes.set_xticks(range(len(tags)), tags, rotation=90)
+        axes.set_yticks(range(len(tags)), tags)
+        axes.set_title(name, fontsize="medium")
+        axes.set_xlabel("next tag")
+    panels[0].set_ylabel("tag")
     figure.colorbar(image, ax=panels, label="Score")
     return figure
-
-
-def draw(figure: Figure, path: Path) -> None:
-    """Write a plot; the same numbers give the same file."""
-    with rc_context({"svg.hashsalt": path.stem}):
-        figure.savefig(path, metadata={"Date": None})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ engine gets the same scores, in alternation in one process, and must find the sa
 values. The tags are those of BILUO; what it forbids the others are told by scores of
 -10,000, since they cannot forbid anything, and ours does not compute. With
 `--any-sequence` nothing is forbidden. Takes a few minutes on a machine on which nothing
-else runs.
+else runs. `--plot-only` draws the plot again from the committed result.
 """
 
 import time
@@ -19,6 +19,7 @@ from importlib.metadata import version
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
+import srsly
 import torch
 import typer
 from torch_struct import LinearChainCRF
@@ -37,10 +38,10 @@ from spacy_crf_tagger.crf import (
 )
 
 from .harness.environment import describe
-from .harness.options import Threads
+from .harness.options import PlotOnly, Threads
 from .harness.plots import plot_crf
 from .harness.spread import medians, quartiles
-from .harness.training import ROOT, write_result
+from .harness.training import RESULTS, ROOT, write_result
 
 # Sequences, tokens of each, tags.
 SHAPES = [
@@ -88,8 +89,12 @@ def main(
     threads: Threads = 1,
     any_sequence: Annotated[bool, typer.Option(help="Forbid nothing")] = False,
     seed: Annotated[int, typer.Option(help="Random seed")] = 0,
+    plot_only: PlotOnly = False,
 ) -> None:
     """Measure every engine on every shape, and write medians and ratios."""
+    if plot_only:
+        plot(srsly.read_json(RESULTS / "crf-1-threads.json")["rows"])
+        return
     torch.set_num_threads(threads)
     rows: list[dict[str, Any]] = []
     for shape in SHAPES:
@@ -107,8 +112,13 @@ def main(
     if any_sequence:
         name += "-any-sequence"
     elif threads == 1:
-        plot_crf(rows, "pytorch-crf", ROOT / "docs" / "crf-speed.svg")
+        plot(rows)
     write_result(name, result)
+
+
+def plot(rows: list[dict[str, Any]]) -> None:
+    """Draw how many times as long as ours pytorch-crf takes."""
+    plot_crf(rows, "pytorch-crf", ROOT / "docs" / "crf-speed.svg")
 
 
 def make_problem(

@@ -4,7 +4,8 @@ number of labels, and with new words inside of memory zones.
     python -m benchmarks.growth
     python -m benchmarks.growth --part labels
 
-writes `benchmarks/results/growth.json`; one part alone replaces its own entry there.
+writes `benchmarks/results/growth.json`; one part alone replaces its own entry there,
+and `--plot-only` draws `docs/growth.svg` again from what is there.
 Every size is measured in a fresh process. Needs Linux, which tells a process's peak
 memory, the first model of `python -m benchmarks.accuracy wnut17`, and a machine on
 which nothing else runs.
@@ -26,8 +27,6 @@ import spacy
 import srsly
 import torch
 import typer
-from matplotlib import rc_context
-from matplotlib.figure import Figure
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
@@ -35,7 +34,8 @@ from spacy.util import fix_random_seed
 from wasabi import msg
 
 from .harness.environment import describe
-from .harness.options import Rounds, Threads, Work
+from .harness.options import PlotOnly, Rounds, Threads, Work
+from .harness.plots import plot_growth
 from .harness.training import RESULTS, ROOT, WORK, texts_of, write_result
 
 CORPUS = "wnut17"
@@ -66,6 +66,7 @@ def main(
     threads: Threads = 1,
     rounds: Rounds = 5,
     work: Work = WORK,
+    plot_only: PlotOnly = False,
 ) -> None:
     """Measure, write medians, and plot the time that long documents take."""
     measured: dict[Part, Callable[[], dict[str, Any]]] = {
@@ -76,7 +77,7 @@ def main(
     }
     target = RESULTS / "growth.json"
     result = srsly.read_json(target) if target.exists() else {}
-    for name in [part] if part else Part:
+    for name in [] if plot_only else [part] if part else Part:
         result[name.value] = {
             **describe("growth", threads),
             "seed": SEED,
@@ -84,7 +85,7 @@ def main(
         }
         write_result("growth", result)
     if Part.document.value in result:
-        plot_document(result[Part.document.value]["rows"], ROOT / "docs" / "growth.svg")
+        plot_growth(result[Part.document.value]["rows"], ROOT / "docs" / "growth.svg")
 
 
 def grow(
@@ -309,26 +310,6 @@ def reset_peak() -> int:
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")
     return memory()
-
-
-def plot_document(rows: list[dict[str, Any]], path: Path) -> None:
-    """Draw the time that one document takes over its tokens, beside a straight line
-    through the longest one.
-    """
-    tokens = [row["tokens"] for row in rows]
-    seconds = [row["median seconds"] for row in rows]
-    line = [seconds[-1] / tokens[-1] * number for number in tokens]
-    figure = Figure(figsize=(5, 3.6), layout="constrained")
-    axes = figure.add_subplot(
-        xlabel="Tokens", ylabel="Seconds", xscale="log", yscale="log"
-    )
-    axes.set_title("One document")
-    axes.plot(tokens, line, "--", color="gray", label="proportional to its length")
-    axes.plot(tokens, seconds, "o-", markersize=4, label="crf_ner")
-    axes.legend()
-    # The same numbers give the same file.
-    with rc_context({"svg.hashsalt": "growth"}):
-        figure.savefig(path, metadata={"Date": None})
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ recall with settings chosen on dev.
 
 writes `benchmarks/results/probabilities.json`, and the plots `docs/reliability.svg` and
 `docs/dial.svg`. Needs the models of `python -m benchmarks.accuracy` for ncbi-disease
-and wnut17; takes three minutes.
+and wnut17; takes three minutes. `--plot-only` draws again what the committed result
+has.
 """
 
 import statistics
@@ -14,6 +15,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import spacy
+import srsly
 import typer
 from spacy.language import Language
 from spacy.scorer import get_ner_prf
@@ -23,15 +25,17 @@ from wasabi import msg
 from spacy_crf_tagger.evaluation.calibration import analyse_examples, fit_temperature
 from spacy_crf_tagger.evaluation.plots import plot_reliability
 from spacy_crf_tagger.evaluation.reliability import (
+    Bin,
+    Reliability,
     ScoredEntities,
     reliability,
     score_entities,
 )
 
 from .harness.environment import describe
-from .harness.options import Work
+from .harness.options import PlotOnly, Work
 from .harness.plots import plot_dial
-from .harness.training import ROOT, WORK, write_result
+from .harness.training import RESULTS, ROOT, WORK, write_result
 
 NAMES = {"ncbi-disease": "NCBI-disease", "wnut17": "WNUT 2017"}
 DIAL = "wnut17"
@@ -42,8 +46,12 @@ COMPONENT = "crf_ner"
 def main(
     seeds: Annotated[str, typer.Option(help="Random seeds")] = "0,1,2",
     work: Work = WORK,
+    plot_only: PlotOnly = False,
 ) -> None:
     """Measure, plot, and write the result."""
+    if plot_only:
+        plot(srsly.read_json(RESULTS / "probabilities.json"))
+        return
     runs: list[dict[str, Any]] = []
     entities: dict[str, dict[str, list[ScoredEntities]]] = {}
     for corpus in NAMES:
@@ -64,17 +72,30 @@ def main(
         "mean": {corpus: means(runs, corpus) for corpus in NAMES},
     }
     show(result)
-    result["pooled ece"] = pooled = {}
-    plotted = {}
-    for corpus, by_time in entities.items():
-        for when, seeds_entities in by_time.items():
-            found = reliability(*map(np.concatenate, zip(*seeds_entities, strict=True)))
-            plotted[f"{NAMES[corpus]}, {when}"] = found
-            pooled[f"{corpus} {when}"] = found.ece
-    plot_reliability(plotted, ROOT / "docs" / "reliability.svg")
-    dials = [run["dial"] for run in runs if "dial" in run]
-    plot_dial(dials, NAMES[DIAL], ROOT / "docs" / "dial.svg")
+    pooled = {
+        f"{corpus} {when}": reliability(
+            *map(np.concatenate, zip(*of_seeds, strict=True))
+        )
+        for corpus, by_time in entities.items()
+        for when, of_seeds in by_time.items()
+    }
+    result["pooled ece"] = {name: found.ece for name, found in pooled.items()}
+    result["pooled"] = {name: found._asdict() for name, found in pooled.items()}
+    plot(result)
     write_result("probabilities", result)
+
+
+def plot(result: dict[str, Any]) -> None:
+    """Draw the dial and, of a result that has its bins, the reliability."""
+    dials = [run["dial"] for run in result["runs"] if "dial" in run]
+    plot_dial(dials, NAMES[DIAL], ROOT / "docs" / "dial.svg")
+    plotted = {}
+    for name, found in result.get("pooled", {}).items():
+        corpus, when = name.split()
+        bins = [Bin(*part) for part in found["bins"]]
+        plotted[f"{NAMES[corpus]}, {when}"] = Reliability(**{**found, "bins": bins})
+    if plotted:
+        plot_reliability(plotted, ROOT / "docs" / "reliability.svg")
 
 
 def calibrate(

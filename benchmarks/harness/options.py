@@ -12,3 +12,6 @@ Work = Annotated[Path, typer.Option(help="Folder with models")]
 TakeOver = Annotated[
     bool, typer.Option("--take-over", help="Believe the committed result about ner")
 ]
+PlotOnly = Annotated[
+    bool, typer.Option("--plot-only", help="Draw the committed result, measure nothing")
+]

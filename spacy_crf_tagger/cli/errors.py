@@ -1,4 +1,4 @@
-"""Errors that users can do something about, said without a traceback."""
+"""End a command with a message instead of a traceback."""
 
 from contextlib import contextmanager
 from typing import Iterator, Type

@@ -1,4 +1,4 @@
-"""Making, loading and saving the pipelines of commands, and reading their documents."""
+"""Make, load and save pipelines for commands, and read documents."""
 
 import importlib
 import sys

@@ -1,4 +1,4 @@
-"""Tell the user what a file holds and what is wrong with it."""
+"""Print what a converted file contains and what is wrong with it."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,7 +1,7 @@
 """A linear-chain conditional random field over ragged batches, usable on its own.
 
-Nothing here knows spaCy or Thinc. Importing the package loads neither Numba nor
-torch: a backend is loaded when the first lattice is computed.
+The package needs neither spaCy nor Thinc. Importing it loads neither Numba nor torch:
+a backend is loaded when the first lattice is computed.
 """
 
 from .inference import edge_marginals, forward_backward, log_partition, viterbi

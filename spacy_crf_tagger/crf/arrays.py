@@ -1,6 +1,8 @@
-"""NumPy's arrays and torch's tensors: every place, but for the kernels, where it
-matters which of them something is. None loads torch before there is a tensor to be
-made: a value is one only if torch is loaded already.
+"""Operations that differ between NumPy arrays and torch tensors.
+
+No other module, except the backends, distinguishes the two. None of these functions
+loads torch unless it has to make a tensor: a value can only be a tensor if torch is
+loaded already.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Checks of all that the functions of this package are given.
+"""Checks of all arguments of the public functions of this package.
 
 Kernels read and write memory without bounds, and trust what has passed here. Each check
 returns what it was given in the form in which kernels take it, or raises a `ValueError`

@@ -1,4 +1,4 @@
-"""Questions to a lattice. Each is answered by the backend of the lattice's arrays."""
+"""Inference: log Z, marginals and best paths, computed by the backend of the arrays."""
 
 from typing import Optional, Sequence
 
@@ -169,5 +169,7 @@ def kernels_for(lattice: Lattice, backend: Optional[Backend]) -> Backend:
     if backend is None:
         return backend_for(lattice)
     if not hasattr(backend, "forward_backward"):
-        raise ValueError(f"{backend!r} is no backend: leave it out to have one chosen.")
+        raise ValueError(
+            f"{backend!r} is not a backend. Leave it out to have one chosen."
+        )
     return backend

@@ -1,4 +1,4 @@
-"""How large scores may be, so that their sums keep the digits that matter."""
+"""Limits of scores, so that their sums keep enough digits."""
 
 from typing import Any
 

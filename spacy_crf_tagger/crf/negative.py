@@ -1,4 +1,4 @@
-"""What is known *not* to be: the cost of spans that are no entities."""
+"""Loss of negative spans: spans that are known not to be entities."""
 
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 

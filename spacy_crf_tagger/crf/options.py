@@ -1,4 +1,4 @@
-"""Checks of what a user can set, by type and range; errors name the option."""
+"""Checks of options by type and range; errors name the option."""
 
 import math
 from contextlib import contextmanager

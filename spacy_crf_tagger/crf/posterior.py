@@ -1,4 +1,4 @@
-"""Questions beyond plain marginals: conditionals of neighbouring tags, expectations."""
+"""Posterior of tags: conditionals of neighbouring tags, and expectations."""
 
 from typing import Optional
 

@@ -242,7 +242,7 @@ def _triple(span: Iterable[int]) -> Tuple[int, ...]:
     triple = tuple(span) if hasattr(span, "__iter__") else ()
     if len(triple) != 3:
         raise ValueError(
-            f"{span!r} is no span: give first token, token after the last, and label."
+            f"{span!r} is not a span: give first token, token after the last and label."
         )
     return triple
 

@@ -1,4 +1,4 @@
-"""Sets of tags: what a lattice is over, whatever its tags mean."""
+"""Tag sets: tags and the transitions that are allowed between them."""
 
 from dataclasses import dataclass
 from functools import cached_property

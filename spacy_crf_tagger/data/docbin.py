@@ -1,4 +1,4 @@
-"""Write spaCy's binary format with little memory, however many documents there are."""
+"""Write spaCy's binary format with constant memory, for any number of documents."""
 
 import struct
 import tempfile

@@ -1,4 +1,4 @@
-"""Recognise annotation in the formats of other tools, to call it by its name."""
+"""Recognise the formats of other tools, so that messages can name them."""
 
 from typing import Any, Collection, Dict, Optional
 

@@ -1,4 +1,4 @@
-"""Characters that nobody sees: which they are, and text without them."""
+"""Find and remove invisible characters."""
 
 import unicodedata
 

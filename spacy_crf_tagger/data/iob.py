@@ -1,4 +1,4 @@
-"""Tags of the IOB family as annotators write them: read leniently, judged strictly."""
+"""Parse tags of the IOB family, and find their entities and errors."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What the readers of annotated files share: lines, and what is said of them."""
+"""Shared parts of the readers: numbered lines, and a log of problems."""
 
 import io
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Write files and folders whole: what was there stays until the new one is complete.
+"""Write files and folders atomically: an old one stays until the new one is complete.
 
 Everything is written beside its place and then swapped in, so that neither an error nor
 a full disk, Ctrl-C or the end of the process leaves half a file. A process that is
@@ -115,7 +115,7 @@ def check_pipeline(path: Path, inputs: Iterable[Path] = ()) -> None:
         _require_writable(path)
         return
     if not path.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "This is no folder", str(path))
+        raise NotADirectoryError(errno.ENOTDIR, "This is not a folder", str(path))
     # A new disk has the latter, and a killed process may have left hidden files.
     names = [n for n in os.listdir(path) if n[0] != "." and n != "lost+found"]
     if names and not all((path / name).is_file() for name in _PIPELINE_FILES):
@@ -152,7 +152,7 @@ def _require_writable(path: Path) -> None:
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "This is no folder", str(folder))
+        raise NotADirectoryError(errno.ENOTDIR, "This is not a folder", str(folder))
     if not os.path.ismount(path) and not os.access(folder, os.W_OK):
         raise PermissionError(errno.EACCES, "This folder is read-only", str(folder))
 

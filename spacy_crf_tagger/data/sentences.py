@@ -1,4 +1,4 @@
-"""The sentences of a file with tags, one by one, with what is wrong in them."""
+"""Read the sentences of a file with tags, and report what is wrong in them."""
 
 from dataclasses import dataclass, field
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple

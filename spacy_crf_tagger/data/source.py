@@ -120,7 +120,7 @@ class Source:
         if b"\0" in head:
             line = len(_LINE_END.findall(head, 0, head.index(b"\0"))) + 1
             raise UnreadableError(
-                f"line {line} holds a zero byte: it is no text, or UTF-16 without a "
+                f"line {line} holds a zero byte: it is not text, or UTF-16 without a "
                 f"mark. Convert the latter: {_RECODE.format('UTF-16LE', self.path)}"
             )
 

@@ -1,4 +1,4 @@
-"""Temperature scaling: probabilities that are as high as the model is right."""
+"""Calibrate probabilities by temperature scaling."""
 
 from dataclasses import replace
 from itertools import islice
@@ -86,7 +86,7 @@ def find_component(nlp: Language, name: str) -> CRFEntityRecognizer:
     }
     if name not in pipes:
         raise ValueError(
-            f"'{name}' is no crf_ner component of the pipeline. Those that are: "
+            f"'{name}' is not a crf_ner component of the pipeline. Those are: "
             f"{list(pipes)}."
         )
     return pipes[name]

@@ -1,4 +1,4 @@
-"""Entities with their scores, for people to look at."""
+"""Look up the scores of entities, and prepare them for displaCy."""
 
 from typing import Any, Dict, List, Optional
 

@@ -1,4 +1,4 @@
-"""Plots; Matplotlib comes with the extra `plots`, and is imported only here."""
+"""Plots. Matplotlib comes with the extra `plots`, and is imported only here."""
 
 from itertools import cycle
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How far probabilities of entities can be relied on, measured on annotation."""
+"""Measure the calibration of entity probabilities on annotated documents."""
 
 from typing import Iterable, List, NamedTuple, Optional
 

@@ -1,4 +1,4 @@
-"""The scorer of `crf_ner`: entities, and the probabilities that they come with."""
+"""The scorer of `crf_ner`: scores of entities and of their probabilities."""
 
 from typing import Any, Callable, Dict, Iterable, Optional
 

@@ -1,4 +1,4 @@
-"""Torch's modes of the process or thread, which other libraries change, kept out."""
+"""Contexts that shield the model from global modes of torch set by other code."""
 
 from contextlib import contextmanager
 from typing import Iterator

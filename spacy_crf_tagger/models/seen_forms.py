@@ -1,4 +1,4 @@
-"""Which word forms a model has seen in training, and hiding those that it has not."""
+"""Remember the word forms of the training data, and hide others in prediction."""
 
 from typing import List, Union
 

@@ -1,5 +1,5 @@
-"""The bridge between Thinc and the torch network: builds it late, rebuilds it on load,
-grows it, and does for its parameters what Thinc's optimizer does for its own.
+"""Thinc shim of the torch network: builds it at initialisation, rebuilds it on load,
+grows it, and updates its parameters by Thinc's optimizer.
 """
 
 import contextlib

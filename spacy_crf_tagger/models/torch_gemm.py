@@ -1,5 +1,6 @@
-"""Matrix products of Thinc layers on the CPU by torch, whose library knows more
-processors than the one that comes with Thinc.
+"""Let torch compute the matrix products of Thinc layers on the CPU.
+
+Its library supports more processors than the one that comes with Thinc.
 """
 
 from typing import Any, Optional, cast

@@ -1,8 +1,8 @@
 """Static word vectors from an encoder of text, such as a BERT.
 
 The method is that of Model2Vec (Tulkens and van Dongen 2024), without its weighting by
-frequency, which serves sums of vectors. The library model2vec is no option: it wants
-huggingface-hub 1.0 or later, and the transformers 4 of spacy-transformers wants an
+frequency, which serves sums of vectors. The library model2vec cannot be used: it
+requires huggingface-hub 1.0 or later, and the transformers 4 of spacy-transformers an
 earlier one.
 """
 
@@ -102,7 +102,7 @@ def principal_components(
     centred = vectors - vectors.mean(axis=0) if n else vectors
     if np.allclose(centred, 0.0, atol=1e-6):
         raise ValueError(
-            "Principal components need two words or more that the encoder tells apart."
+            "Principal components need at least two words with different encodings."
         )
     covariance = (centred.T @ centred).astype(np.float64)
     axes = np.linalg.eigh(covariance)[1][:, ::-1][:, : min(width, n_dims, n - 1)]

@@ -1,4 +1,4 @@
-"""Annotation as numbers of tags, whatever the tags stand for."""
+"""Annotation as tag numbers, for any tag set."""
 
 from typing import List, NamedTuple, Protocol
 

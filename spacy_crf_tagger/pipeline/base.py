@@ -1,5 +1,5 @@
-"""What every component has: labels, settings, a model that scores tags, training and
-saving. It knows of the tags only that they are a `TagSet`.
+"""Base class of the CRF components: labels, settings, training and saving, for any tag
+set.
 """
 
 from contextlib import contextmanager, nullcontext
@@ -50,7 +50,7 @@ Self = TypeVar("Self", bound="CRFPipe")
 
 class CRFPipe(TagTask, TrainablePipe):  # type: ignore[misc]
     """A component whose model scores the tags of a conditional random field. A subclass
-    fulfils `TagTask`, and writes to documents by spaCy's `set_annotations`.
+    overrides the methods of `TagTask` and spaCy's `set_annotations`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Batches of documents: as many at a time as fit, and which one an error is about."""
+"""Group documents into batches, and name the document that an error is about."""
 
 from contextlib import contextmanager
 from typing import Iterator, List, Sequence

@@ -1,4 +1,4 @@
-"""Errors that say which component of the pipeline they come from."""
+"""Name the component of the pipeline in errors."""
 
 from contextlib import contextmanager
 from typing import Iterator, Sequence, Type

@@ -1,5 +1,5 @@
-"""Losses for any tags: from the scores of a model and annotation, or the scores of
-another model, to values and gradients.
+"""Losses for any tag set, with gradients: likelihood of annotation, and divergence from
+another model.
 """
 
 from typing import Optional, Tuple

@@ -1,4 +1,4 @@
-"""What a component asks of its model, whoever has built it."""
+"""Interface of a component to its model."""
 
 from contextlib import contextmanager
 from typing import (

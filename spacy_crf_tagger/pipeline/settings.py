@@ -1,4 +1,4 @@
-"""What a user can set: checked once, in one place."""
+"""Settings of all components, and their checks."""
 
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Dict, Mapping, Tuple, Type, TypeVar

@@ -1,4 +1,4 @@
-"""What makes one component differ from another: its tags, annotation and analyses."""
+"""Base class of tasks: the tags, annotation and analyses of a component."""
 
 from typing import Any, ClassVar, Iterable, List, Sequence, Tuple, Type
 
@@ -12,8 +12,9 @@ from .settings import CRFSettings
 
 
 class TagTask:
-    """What a component says of its task; `CRFPipe` does the rest. `make_tags`,
-    `find_labels`, `read_annotation` and `analyse` have no defaults.
+    """The task of a component: everything that depends on what its tags mean. `CRFPipe`
+    does the rest. `make_tags`, `find_labels`, `read_annotation` and `analyse` must be
+    overridden.
     """
 
     settings_type: ClassVar[Type[CRFSettings]] = CRFSettings

@@ -144,7 +144,7 @@ def test_a_component_that_is_not_there(crf, folder, tmp_path):
     files = [folder / "model", folder / "dev.spacy", tmp_path / "new"]
     exit_code, text = crf("calibrate", *files, "--component", "ner")
     assert exit_code == 1
-    assert "'ner' is no crf_ner component" in text
+    assert "'ner' is not a crf_ner component" in text
     assert "['crf_ner']" in text
 
 
@@ -162,7 +162,7 @@ def test_output_that_is_an_input_is_refused(crf, folder, tmp_path):
     for options in ((dev,), (tmp_path / "new", "--plot", dev)):
         exit_code, text = crf("calibrate", folder / "model", dev, *options)
         assert exit_code == 1
-        assert "also an input" in text or "no folder" in text
+        assert "also an input" in text or "not a folder" in text
     assert dev.read_bytes() == (folder / "dev.spacy").read_bytes()
 
 

@@ -170,7 +170,7 @@ def test_components_without_a_temperature(name):
     nlp = trained_nlp()
     nlp.rename_pipe("crf_ner", "names")
     nlp.add_pipe("entity_ruler")
-    with pytest.raises(ValueError, match=rf"'{name}' is no .* are: \['names'\]"):
+    with pytest.raises(ValueError, match=rf"'{name}' is not a .* are: \['names'\]"):
         fit_temperature(nlp, make_examples(nlp), name)
     nlp.disable_pipe("names")
     with pytest.raises(ValueError, match=r"are: \[\]"):

@@ -1,4 +1,4 @@
-"""Which kernels a lattice is computed by."""
+"""Choose the backend that computes a lattice."""
 
 from functools import cache
 from typing import cast

@@ -1,4 +1,4 @@
-"""What kernels have to answer about a lattice."""
+"""Protocol of the backends: the functions that each must have."""
 
 from typing import Optional, Protocol, Tuple
 

@@ -1,4 +1,4 @@
-"""A bidirectional LSTM that padding cannot reach."""
+"""A bidirectional LSTM whose results do not depend on padding."""
 
 from typing import List, Tuple, cast
 

@@ -1,4 +1,4 @@
-"""How ragged batches are cut into windows and padded in buckets of similar length."""
+"""Cut ragged batches into windows, and pad them in buckets of similar length."""
 
 from dataclasses import dataclass
 from typing import List, Tuple

@@ -1,6 +1,4 @@
-"""Single precision, whatever torch's defaults are; half precision, where the processor
-knows it.
-"""
+"""Numerical precision: single by default, half where the processor supports it."""
 
 from contextlib import nullcontext
 from functools import cache

@@ -1,4 +1,4 @@
-"""Annotation as restrictions of the lattice: what is known about each token's tag."""
+"""Read annotation and preset entities as restrictions of the lattice."""
 
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 

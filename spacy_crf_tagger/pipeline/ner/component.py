@@ -1,5 +1,5 @@
-"""The `crf_ner` component: its defaults, its factory, and what spaCy expects of a
-trainable recogniser. Every spaCy process imports this.
+"""The `crf_ner` component: defaults, factory and class. Every spaCy process imports
+this module.
 """
 
 from typing import (

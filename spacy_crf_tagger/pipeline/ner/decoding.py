@@ -1,4 +1,4 @@
-"""From the scores of the model to entities of documents, given what is set already."""
+"""Predict entities from the scores of the model and from preset entities."""
 
 from typing import List, NamedTuple, Optional, Sequence, Union
 

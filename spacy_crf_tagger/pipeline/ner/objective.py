@@ -1,6 +1,4 @@
-"""Training objectives of entities: from the scores of the model and annotation to
-losses and gradients.
-"""
+"""Training objectives of `crf_ner`, with their gradients."""
 
 from typing import Tuple
 

@@ -1,4 +1,4 @@
-"""Questions that a user can ask about documents, as functions of their lattices."""
+"""Probabilities, marginals, k best and random analyses of documents."""
 
 from typing import Iterable, List, Mapping, NamedTuple, Sequence, Tuple, Union
 

@@ -1,4 +1,4 @@
-"""The settings of the component: checked once, in one place."""
+"""Settings of `crf_ner`, and their checks."""
 
 from dataclasses import dataclass, field, replace
 from typing import Mapping, Optional

@@ -1,4 +1,4 @@
-"""Entities on documents: what is set already, beside what is predicted."""
+"""Write predicted entities to documents, beside preset ones."""
 
 from typing import List, Optional, Sequence, Set, Tuple
 

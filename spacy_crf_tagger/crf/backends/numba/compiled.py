@@ -1,4 +1,4 @@
-"""How kernels are compiled."""
+"""Decorators that compile kernels and their parts."""
 
 from typing import Any, Callable
 

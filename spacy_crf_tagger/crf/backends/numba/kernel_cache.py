@@ -1,4 +1,4 @@
-"""Where compiled kernels are kept for the processes to come.
+"""Cache of compiled kernels on disk, for later processes.
 
 Numba keeps them as pickles, and whoever can write a pickle decides what the process
 that loads it does. Numba takes any folder that it can write to, and where the home of a

@@ -1,5 +1,5 @@
-"""Where kernels read and write numbers: eight at a time, one after another or from a
-row for each of eight sequences, and one by one.
+"""Memory access of kernels: eight numbers at a time, one after another or from a row
+for each of eight sequences, and single numbers.
 
 Kernels are given arrays. They hand pointers to the functions that they consist of: an
 array is five to nine numbers, which a function that takes ten of them has to be

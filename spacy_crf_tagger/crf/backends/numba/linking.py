@@ -1,5 +1,5 @@
-"""How the functions that kernels consist of are compiled: not by themselves, but once
-as a part of each kernel.
+"""Compile the functions that kernels consist of once, as a part of each kernel, and not
+by themselves.
 
 Numba optimises each function and translates it to machine code by itself, then once
 more as a part of each that calls it. Only the last of these ever runs.

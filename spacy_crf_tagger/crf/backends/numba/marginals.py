@@ -1,4 +1,4 @@
-"""Kernels for what forward-backward finds out about the sequences of a ragged batch.
+"""Kernels that compute partition functions, marginals and gradients of a ragged batch.
 
 Shapes: emissions [N, K]; offsets [B + 1], the rows of the sequences; order, the numbers
 of those that are not empty, of falling length. What a kernel cannot compute in

@@ -1,4 +1,4 @@
-"""The memory of eight sequences that are computed side by side, and its parts.
+"""Working memory for eight sequences that are computed side by side.
 
 A vector over tags has K + 1 entries, the last of which is the empty column of `Tiles`,
 and each entry has a number for each lane. Where a batch has less than eight sequences

@@ -1,4 +1,4 @@
-"""Compiled loops that find several paths of each sequence: the k best, and random ones.
+"""Kernels that find several paths of each sequence: the k best, and random ones.
 
 Shapes are those of `log_space`, except that transitions are transposed: row j has
 the scores of tag j after each tag.

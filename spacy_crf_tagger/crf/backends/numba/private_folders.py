@@ -1,4 +1,4 @@
-"""Which folders nobody else can have put a file into."""
+"""Check that no other user can write to a folder or file."""
 
 import os
 import stat
@@ -18,7 +18,7 @@ def reason_against(folder: str, trusted: FrozenSet[int] = frozenset()) -> Option
     RETURNS (Optional[str]): The reason; None if nobody else could.
     """
     if not os.path.isabs(folder):
-        return f"{folder} is no absolute path, but depends on the current directory"
+        return f"{folder} is not an absolute path: it depends on the current directory"
     if not _HAS_MODES:
         return None
     trusted |= {0, os.geteuid(), os.stat("/").st_uid}
@@ -45,7 +45,7 @@ def reason_against_file(
     """
     found = os.lstat(path)
     if not stat.S_ISREG(found.st_mode):
-        return f"{path} is no file"
+        return f"{path} is not a file"
     if not _HAS_MODES:
         return None
     return _reason(path, found, trusted | {0, os.geteuid()}, is_sticky=False)

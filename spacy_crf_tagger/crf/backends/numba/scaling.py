@@ -1,6 +1,7 @@
-"""Kernels that bring the parameters of a lattice into probability space, and what was
-taken off them back into log Z. Of a small batch, one operation on arrays after another
-would take as long as the recursions.
+"""Kernels that scale the parameters of a lattice into probability space, and add the
+scale to log Z afterwards.
+
+For a small batch, separate array operations would take as long as the recursions.
 """
 
 import numpy as np

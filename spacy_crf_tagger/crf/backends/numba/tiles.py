@@ -1,4 +1,4 @@
-"""Matrices of transitions, most of which a tag scheme forbids, cut into dense tiles."""
+"""Cut sparse transition matrices into dense tiles of allowed transitions."""
 
 import hashlib
 from collections import OrderedDict

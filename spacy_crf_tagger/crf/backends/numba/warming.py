@@ -1,4 +1,4 @@
-"""Compiles all kernels ahead."""
+"""Compile all kernels ahead of their first use."""
 
 import time
 from types import ModuleType

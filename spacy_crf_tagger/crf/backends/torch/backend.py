@@ -1,6 +1,8 @@
-"""The recursions as batched torch operations in log space, for any device, and for
-the CPU where Numba is missing. All sequences take a step together; those that have
-ended drop out, so that padding is neither stored nor computed.
+"""The recursions as batched torch operations in log space.
+
+They run on any device, and on the CPU where Numba is missing. All sequences take a step
+together; those that have ended drop out, so that padding is neither stored nor
+computed.
 """
 
 from typing import Any, Callable, List, Optional, Tuple

@@ -1,5 +1,5 @@
-"""Several paths of each sequence as batched torch operations: the k best, and random
-ones. All sequences take a step together, as in `backend`.
+"""The k best and random paths as batched torch operations. All sequences take a step
+together, as in `backend`.
 """
 
 from typing import List, NamedTuple, Tuple
