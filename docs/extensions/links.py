@@ -1,8 +1,8 @@
 """Links out of the documentation: a hook of MkDocs.
 
-Pages link to files of the repository by their path, as `../configs/crf_ner.cfg`, so that
-the links work where the repository is read. The site does not have these files: there the
-links lead to the repository.
+Pages link to files of the repository by their path, as `../configs/crf_ner.cfg`, so
+that the links work where the repository is read. The site does not have these files:
+there the links lead to the repository.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Read docstrings in spaCy's style: an extension of Griffe, for mkdocstrings.
 
 The docstrings of this package, as those of spaCy, list what a function takes as
-`name (type): what`, and end with `RETURNS (type): what`. Griffe does not know that style,
-so the lists are rewritten in Google's before it parses them.
+`name (type): what`, and end with `RETURNS (type): what`. Griffe does not know that
+style, so the lists are rewritten in Google's before it parses them.
 """
 
 import re
