@@ -109,10 +109,12 @@ def with_steps(project, **variables):
     path.write_text(text, "utf8")
 
 
-def test_readme_documents_the_project(project):
-    before = (project / "README.md").read_text("utf8")
-    run(project, "document", "--output", "README.md")
-    assert (project / "README.md").read_text("utf8") == before
+def test_page_documents_the_project(project):
+    (project / "docs").mkdir()
+    page = shutil.copy(ROOT / "docs" / "workflows.md", project / "docs")
+    before = Path(page).read_text("utf8")
+    run(project, "document", "--output", "docs/workflows.md")
+    assert Path(page).read_text("utf8") == before
 
 
 def test_commands_need_no_shell():
@@ -131,14 +133,15 @@ def test_workflow_ends_with_what_to_do_next():
     last = COMMANDS[PROJECT["workflows"]["all"][-1]]
     hints = words_after("--hint", last["script"])
     readme = (ROOT / "README.md").read_text("utf8")
-    shown = [hint for hint in hints if "python -m" in hint]
+    shown = [hint.strip() for hint in hints if "python -m" in hint]
     assert shown
     # The command of the README, which says what the files in it are.
     assert [hint for hint in shown if f"{hint}\n" not in readme] == []
     files = re.findall(r"[\w/]+\.(?:md|cfg)", " ".join(hints))
     assert {"README.md", "docs/packages.md"} <= set(files)
     assert [name for name in files if not (ROOT / name).exists()] == []
-    assert "\n## Use it\n" in readme
+    assert "\n## Your own data\n" in readme
+    assert "'Your own data'" in " ".join(hints)
 
 
 def test_every_dependency_comes_from_somewhere():

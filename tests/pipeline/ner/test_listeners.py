@@ -333,7 +333,7 @@ def test_names_of_listeners_follow_the_pipeline():
     assert other.get_pipe("tok2vec").listening_components == []
 
 
-# The README
+# The page on training
 
 
 def split_config(text):
@@ -346,10 +346,10 @@ def join_config(sections):
     return "\n".join(f"[{name}]\n{lines}" for name, lines in sections.items())
 
 
-def config_of_the_readme():
-    """RETURNS configs/crf_ner.cfg, changed as the README says."""
-    paragraph = (ROOT / "README.md").read_text("utf8")
-    paragraph = paragraph.partition("**With a shared tok2vec.**")[2]
+def config_of_the_page():
+    """RETURNS configs/crf_ner.cfg, changed as the page says."""
+    paragraph = (ROOT / "docs" / "train.md").read_text("utf8")
+    paragraph = paragraph.partition("## Share a tok2vec")[2]
     block = re.search(r"```ini\n(.*?)```", paragraph, re.DOTALL)[1]
     sections = split_config((ROOT / "configs" / "crf_ner.cfg").read_text("utf8"))
     for name, lines in split_config(block).items():
@@ -396,17 +396,17 @@ def train_config(config, corpus, folder, changes=None):
 
 
 @pytest.fixture(scope="module")
-def readme_pipeline(demo_corpus, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("readme") / "output"
-    return train_config(config_of_the_readme(), demo_corpus, folder)
+def page_pipeline(demo_corpus, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page") / "output"
+    return train_config(config_of_the_page(), demo_corpus, folder)
 
 
 def scores(nlp, corpus):
     return nlp.evaluate(list(Corpus(corpus)(nlp)))
 
 
-def test_shared_tok2vec_of_the_readme_is_trained(readme_pipeline, demo_corpus):
-    nlp = spacy.load(readme_pipeline)
+def test_shared_tok2vec_of_the_page_is_trained(page_pipeline, demo_corpus):
+    nlp = spacy.load(page_pipeline)
     assert nlp.pipe_names == ["tok2vec", "tagger", "crf_ner"]
     listening = ["tagger", "crf_ner"]
     assert nlp.get_pipe("tok2vec").listening_components == listening
@@ -417,20 +417,20 @@ def test_shared_tok2vec_of_the_readme_is_trained(readme_pipeline, demo_corpus):
     assert result["ents_f"] > 0.3
 
 
-def test_tok2vec_of_the_readme_is_frozen(readme_pipeline, demo_corpus, tmp_path):
+def test_tok2vec_of_the_page_is_frozen(page_pipeline, demo_corpus, tmp_path):
     """Frozen and annotating, it stays as it is, and what listens learns on it."""
     width = "${components.tok2vec.model.encode.width}"
-    sections = split_config(config_of_the_readme().replace(width, "128"))
+    sections = split_config(config_of_the_page().replace(width, "128"))
     for name in list(sections):
         if name.startswith("components.tok2vec"):
             del sections[name]
-    sections["components.tok2vec"] = f'source = "{readme_pipeline.as_posix()}"\n\n'
+    sections["components.tok2vec"] = f'source = "{page_pipeline.as_posix()}"\n\n'
     names = ("frozen_components", "annotating_components")
     changes = {f"training.{name}": ["tok2vec"] for name in names}
     config = join_config(sections)
     trained = train_config(config, demo_corpus, tmp_path / "output", changes)
     nlp = spacy.load(trained)
-    before = spacy.load(readme_pipeline).get_pipe("tok2vec")
+    before = spacy.load(page_pipeline).get_pipe("tok2vec")
     for old, new in zip(
         before.model.walk(), nlp.get_pipe("tok2vec").model.walk(), strict=True
     ):
@@ -439,8 +439,8 @@ def test_tok2vec_of_the_readme_is_frozen(readme_pipeline, demo_corpus, tmp_path)
     assert scores(nlp, demo_corpus)["ents_f"] > 0.3
 
 
-def test_listener_of_the_readme_is_replaced_and_sourced(readme_pipeline, demo_corpus):
-    nlp = spacy.load(readme_pipeline)
+def test_listener_of_the_page_is_replaced_and_sourced(page_pipeline, demo_corpus):
+    nlp = spacy.load(page_pipeline)
     docs = [example.reference.text for example in Corpus(demo_corpus)(nlp)]
     expected = [entities(doc) for doc in nlp.pipe(docs)]
     nlp.replace_listeners("tok2vec", "crf_ner", ["model.tok2vec"])

@@ -1,0 +1,102 @@
+"""Pages of the documentation as scripts: their blocks are run in the order of the page.
+
+- A block of `python` is executed; all of a page share their variables.
+- A block with a title, such as `json title="train.jsonl"`, is a file that is written.
+- A block of `sh` may hold `python -m spacy crf convert …`, run if its input exists.
+- A block of `text` without a title, right behind one of these, is what that prints.
+
+A block of `py` is shown and not run.
+"""
+
+import io
+import re
+import shlex
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any, Dict, Iterator, NamedTuple
+
+FENCE = re.compile(r"^( *)```([^\n`]*)\n(.*?)^\1```$", re.M | re.S)
+TITLE = re.compile(r'title="([^"]+)"')
+CONVERT = "python -m spacy crf convert "
+NUMBER = re.compile(r"-?\d+\.\d+")
+TOLERANCE = 0.05
+
+
+class Block(NamedTuple):
+    """A fenced block: its language and title, its text, and the line it begins in."""
+
+    language: str
+    title: str
+    text: str
+    line: int
+    is_next: bool  # only blank lines are between it and the block before
+
+
+def blocks_of(text: str) -> Iterator[Block]:
+    end = 0
+    for match in FENCE.finditer(text):
+        indent, info, inner = match.groups()
+        title = TITLE.search(info)
+        yield Block(
+            info.split()[0] if info.split() else "",
+            title[1] if title else "",
+            re.sub(rf"(?m)^{indent}", "", inner),
+            text.count("\n", 0, match.start()) + 2,
+            not text[end : match.start()].strip(),
+        )
+        end = match.end()
+
+
+def check_printed(shown: str, printed: str) -> None:
+    """Words must be the same, and decimal fractions nearly."""
+    assert NUMBER.sub("#", shown).split() == NUMBER.sub("#", printed).split(), printed
+    pairs = zip(NUMBER.findall(shown), NUMBER.findall(printed), strict=True)
+    assert all(abs(float(a) - float(b)) <= TOLERANCE for a, b in pairs), printed
+
+
+def check_lines(shown: str, printed: str) -> None:
+    """Each line that is shown must be printed, among others."""
+    lines = {" ".join(line.split()) for line in printed.splitlines()}
+    missing = [x for x in shown.splitlines() if " ".join(x.split()) not in lines]
+    assert missing == [], printed
+
+
+def run_commands(text: str) -> str:
+    printed = ""
+    for line in text.splitlines():
+        if line.startswith(CONVERT):
+            words = shlex.split(line)[1:]
+            if Path(words[words.index("convert") + 1]).exists():
+                command = [sys.executable, *words]
+                printed += subprocess.run(
+                    command, check=True, capture_output=True, encoding="utf8"
+                ).stdout
+    return printed
+
+
+def run_page(path: Path) -> None:
+    """Run the blocks of a page in the current folder."""
+    variables: Dict[str, Any] = {"__name__": "__main__"}
+    printed, check = "", check_lines
+    for block in blocks_of(path.read_text("utf8")):
+        if block.title:
+            Path(block.title).write_text(block.text, "utf8")
+        elif block.language == "python":
+            # Errors name the line of the page.
+            source = "\n" * (block.line - 1) + block.text
+            with redirect_stdout(io.StringIO()) as output:
+                exec(compile(source, str(path), "exec"), variables)
+            printed, check = output.getvalue(), check_printed
+            continue
+        elif block.language == "sh":
+            printed, check = run_commands(block.text), check_lines
+            continue
+        elif block.language == "text" and block.is_next and printed:
+            check(block.text, printed)
+        printed = ""
+
+
+if __name__ == "__main__":
+    run_page(Path(sys.argv[1]))
