@@ -22,6 +22,8 @@ from spacy_crf_tagger.pipeline.ner.component import (
     CRFEntityRecognizer,
 )
 from spacy_crf_tagger.pipeline.ner.settings import Settings
+from spacy_crf_tagger.pipeline.tagger.component import CRFTagger
+from spacy_crf_tagger.pipeline.tagger.settings import TaggerSettings
 from tests.helpers.paths import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -112,6 +114,17 @@ def test_component_page_has_every_public_member():
     public = {name for name in dir(CRFEntityRecognizer) if not name.startswith("_")}
     assert public - CLASS_VARIABLES == {*members, *(of_spacy - {"__call__"})}
     assert len(members) == len(set(members))
+
+
+def test_tagger_page_has_every_member_and_setting():
+    page = read("tagger")
+    members = page.directives["spacy_crf_tagger.pipeline.tagger.component.CRFTagger"]
+    own = {name for name in vars(CRFTagger) if not name.startswith("_")}
+    assert set(members) == own - CLASS_VARIABLES
+    [table] = [table for table in page.tables if "attribute" in table]
+    assert set(table) == {field.name for field in fields(TaggerSettings)}
+    for name, value in TaggerSettings().to_cfg().items():
+        assert table[name][1].strip("`") == json.dumps(value), name
 
 
 def test_settings_page_has_every_field_and_its_default():
