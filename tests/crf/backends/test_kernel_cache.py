@@ -129,7 +129,7 @@ def test_files(tmp_path, owners):
     owners(path, uid=STRANGER)
     assert "another user" in private_folders.reason_against_file(path)
     (tmp_path / "link").symlink_to("/etc/passwd")
-    assert "no file" in private_folders.reason_against_file(tmp_path / "link")
+    assert "not a file" in private_folders.reason_against_file(tmp_path / "link")
 
 
 def test_a_folder_that_was_given_is_the_only_one(tmp_path):
