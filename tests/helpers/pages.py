@@ -21,6 +21,7 @@ FENCE = re.compile(r"^( *)```([^\n`]*)\n(.*?)^\1```$", re.M | re.S)
 TITLE = re.compile(r'title="([^"]+)"')
 CONVERT = "python -m spacy crf convert "
 NUMBER = re.compile(r"-?\d+\.\d+")
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
 TOLERANCE = 0.05
 
 
@@ -58,7 +59,8 @@ def check_printed(shown: str, printed: str) -> None:
 
 def check_lines(shown: str, printed: str) -> None:
     """Each line that is shown must be printed, among others."""
-    lines = {" ".join(line.split()) for line in printed.splitlines()}
+    plain = COLOURS.sub("", printed)
+    lines = {" ".join(line.split()) for line in plain.splitlines()}
     missing = [x for x in shown.splitlines() if " ".join(x.split()) not in lines]
     assert missing == [], printed
 
