@@ -11,7 +11,6 @@ A block of `py` is shown and not run.
 import io
 import re
 import shlex
-import subprocess
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -21,6 +20,7 @@ FENCE = re.compile(r"^( *)```([^\n`]*)\n(.*?)^\1```$", re.M | re.S)
 TITLE = re.compile(r'title="([^"]+)"')
 CONVERT = "python -m spacy crf convert "
 NUMBER = re.compile(r"-?\d+\.\d+")
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
 TOLERANCE = 0.05
 
 
@@ -58,22 +58,22 @@ def check_printed(shown: str, printed: str) -> None:
 
 def check_lines(shown: str, printed: str) -> None:
     """Each line that is shown must be printed, among others."""
-    lines = {" ".join(line.split()) for line in printed.splitlines()}
+    plain = COLOURS.sub("", printed)
+    lines = {" ".join(line.split()) for line in plain.splitlines()}
     missing = [x for x in shown.splitlines() if " ".join(x.split()) not in lines]
     assert missing == [], printed
 
 
 def run_commands(text: str) -> str:
-    printed = ""
+    from spacy_crf_tagger.cli import spacy_app  # pages without commands need it not
+
+    output = io.StringIO()
     for line in text.splitlines():
-        if line.startswith(CONVERT):
-            words = shlex.split(line)[1:]
-            if Path(words[words.index("convert") + 1]).exists():
-                command = [sys.executable, *words]
-                printed += subprocess.run(
-                    command, check=True, capture_output=True, encoding="utf8"
-                ).stdout
-    return printed
+        words = shlex.split(line.removeprefix(CONVERT))
+        if line.startswith(CONVERT) and Path(words[0]).exists():
+            with redirect_stdout(output):
+                spacy_app(["crf", "convert", *words], standalone_mode=False)
+    return output.getvalue()
 
 
 def run_page(path: Path) -> None:
