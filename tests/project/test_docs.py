@@ -83,7 +83,9 @@ def commands_of(path):
     """
     for block, inline in COMMAND.findall(path.read_text("utf8")):
         text = (block or inline).replace("\\\n", " ").replace("…", "")
-        yield shlex.split(text, comments=True)[3:], bool(block) and "…" not in block
+        words = shlex.split(text, comments=True)[3:]
+        is_complete = bool(block) and "…" not in block and "--help" not in words
+        yield [word for word in words if word != "--help"], is_complete
 
 
 def check_command(words, is_complete=True):
