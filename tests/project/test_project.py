@@ -217,14 +217,22 @@ def test_workflow_wnut17(with_assets):
     assert again.count("nothing changed") == len(PROJECT["workflows"]["wnut17"])
 
 
+def shorten(path, n_sentences):
+    """Keep the first sentences of a treebank."""
+    sentences = path.read_text("utf8").split("\n\n")[:n_sentences]
+    path.write_text("\n\n".join(sentences) + "\n\n", "utf8")
+
+
 @pytest.mark.slow
 def test_workflow_tagger(with_assets):
+    for asset in (with_assets / "assets" / "ewt").iterdir():
+        shorten(asset, 2000 if "train" in asset.name else 300)
     with_steps(with_assets, tagger_steps=200)
     run(with_assets, "run", "tagger")
     scores = json.loads(
         (with_assets / "metrics" / "ewt" / "crf_tagger.json").read_text()
     )
-    assert scores["tag_acc"] > 0.85
+    assert scores["tag_acc"] > 0.8
     again = run(with_assets, "run", "tagger")
     assert again.count("nothing changed") == len(PROJECT["workflows"]["tagger"])
 
@@ -232,6 +240,7 @@ def test_workflow_tagger(with_assets):
 @pytest.mark.slow
 def test_workflow_compare(trained):
     project = trained
+    with_steps(project, demo_steps_ner=600)
     run(project, "run", "compare")
     table = (project / "metrics" / "astronomy" / "compare.md").read_text("utf8")
     row = re.search(r"^\| F \|([^|]+)\|([^|]+)\|$", table, re.MULTILINE)
@@ -252,6 +261,7 @@ def test_workflow_compare(trained):
 @pytest.mark.transformers
 @pytest.mark.slow
 def test_workflow_vectors(project):
+    with_steps(project, demo_steps=250)
     run(project, "run", "encoder")
     run(project, "run", "vectors")
     name = "crf_ner_vectors"

@@ -1,6 +1,6 @@
 """Annotated tags, and what else is known of the tag of a token."""
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set
+from typing import Iterable, List, NamedTuple, Optional, Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,28 +46,32 @@ def read_annotation(
     """
     parts = [attribute.read_aligned(example) for example in examples]
     ids = np.concatenate([np.zeros(0, dtype=np.uint64), *parts])
-    names: Dict[int, str] = {}
-    for example, part in zip(examples, parts, strict=True):
-        # The annotation may have come with a vocab of its own.
-        own = example.y.vocab.strings
-        names.update({n: own[n] for n in np.unique(part).tolist() if n not in names})
     tags = to_tags(ids, labels, strings)
     new: Set[str] = set()
     allowed: Optional[Mask] = None
-    for number in np.unique(ids[tags == UNKNOWN]).tolist():
-        name = names[number]
+    for number in np.unique(ids[(tags == UNKNOWN) & (ids != 0)]).tolist():
+        name = _name_of(number, examples)
         if name.startswith(neg_prefix):
             if allowed is None:
                 allowed = known_mask(tags, len(labels))
             wrong = name[len(neg_prefix) :]
             allowed[ids == number] = [label != wrong for label in labels]
-        elif name:
+        else:
             new.add(name)
     return NegatableAnnotation(tags, sorted(new), allowed)
 
 
+def _name_of(number: int, examples: Sequence[Example]) -> str:
+    """RETURNS (str): The string of a number in the vocab of one of the examples."""
+    for example in examples:
+        strings = example.y.vocab.strings
+        if number in strings:
+            return strings[number]
+    raise KeyError(number)
+
+
 def find_labels(
-    examples: Sequence[Example], attribute: TokenAttribute, neg_prefix: str
+    examples: Iterable[Example], attribute: TokenAttribute, neg_prefix: str
 ) -> List[str]:
     """Find the tags of reference documents.
 

@@ -192,7 +192,7 @@ class CRFTagger(CRFPipe):
 
     def find_labels(self, examples: Iterable[Example]) -> List[str]:
         """RETURNS (List[str]): The annotated tags, sorted."""
-        return find_labels(list(examples), self.attribute, self.settings.neg_prefix)
+        return find_labels(examples, self.attribute, self.settings.neg_prefix)
 
     def check_labels(self) -> None:
         """Check that forbidden pairs are of labels, and that the attribute can have
