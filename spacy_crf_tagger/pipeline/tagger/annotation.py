@@ -64,9 +64,10 @@ def read_annotation(
 def _name_of(number: int, examples: Sequence[Example]) -> str:
     """RETURNS (str): The string of a number in the vocab of one of the examples."""
     for example in examples:
-        strings = example.y.vocab.strings
-        if number in strings:
-            return strings[number]
+        try:
+            return example.y.vocab.strings[number]
+        except KeyError:
+            continue
     raise KeyError(number)
 
 
