@@ -251,7 +251,7 @@ def test_similar_words_have_similar_vectors(crf, write_words, output):
         (["--words", "absent.txt"], "Can't read words"),
         (["--words", "latin.txt"], "line 2 is not UTF-8"),
         (["--words", "counts.txt"], "Line 2 has more than a word: 'Rome 17'"),
-        (["--words", "one.txt"], "two words or more"),
+        (["--words", "one.txt"], "at least two words"),
         (["words.spacy", "--lang", "klingon"], "Can't use language 'klingon'"),
     ],
 )

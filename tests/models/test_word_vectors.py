@@ -58,7 +58,7 @@ def test_direction_of_components_is_fixed():
     "vectors", [np.zeros((0, 8)), np.ones((1, 8)), np.ones((3, 8))]
 )
 def test_components_of_vectors_that_do_not_differ(vectors):
-    with pytest.raises(ValueError, match="two words or more"):
+    with pytest.raises(ValueError, match="at least two words"):
         principal_components(vectors.astype(np.float32), 8)
 
 
