@@ -36,7 +36,7 @@ from .annotation import Annotation
 from .documents import group_by_tokens, naming_document
 from .errors import few, working
 from .losses import rehearsal_loss
-from .model import CRFModel, ScoresLayer, for_crf, learn, score
+from .model import CRFModel, ScoresLayer, check_model, for_crf, learn, score
 from .settings import CRFSettings
 from .task import TagTask
 
@@ -81,7 +81,7 @@ class CRFPipe(TagTask, TrainablePipe):  # type: ignore[misc]
         self._rehearsal_model: Optional[CRFModel] = None
         self.cfg: Dict[str, Any] = {}
         with self._working("", TypeError):
-            ScoresLayer(model)
+            check_model(model)
             checked = self.settings_type(**settings)
             checked.validate()
         self.cfg = dict(sorted({"labels": [], **checked.to_cfg()}.items()))

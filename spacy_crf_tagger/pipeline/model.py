@@ -27,9 +27,10 @@ CRFModel = Model[List[Doc], Potentials]
 
 @runtime_checkable
 class TagScorer(Protocol):
-    """The weights that score tags, and the tags that they score: a shim of the model's
-    last layer. The model's attribute `resize_output` adds tags to them. Added tags are
-    dormant: they change no prediction.
+    """The weights that score tags: the first shim of the model's last layer.
+
+    The model's attribute `resize_output` adds tags to them. Added tags are dormant:
+    they change no prediction.
     """
 
     @property
@@ -42,21 +43,28 @@ class TagScorer(Protocol):
         ...
 
 
+def check_model(model: CRFModel) -> None:
+    """Check that a model scores tags.
+
+    model (Model[List[Doc], Potentials]): The model.
+    RAISES (ValueError): If the first shim of its last layer is not a `TagScorer`.
+    """
+    shims = model.layers[-1].shims if model.layers else []
+    if not shims or not isinstance(shims[0], TagScorer):
+        raise ValueError(
+            "its model must be built by spacy_crf_tagger.BiLSTMAttentionCRF.v1, "
+            f"which scores tags; got '{model.name}'."
+        )
+
+
 class ScoresLayer:
     """The last layer of a model, which scores tags."""
 
     def __init__(self, model: CRFModel) -> None:
         """Find it.
 
-        model (Model[List[Doc], Potentials]): The model.
-        RAISES (ValueError): If the model has no such layer.
+        model (Model[List[Doc], Potentials]): A model that `check_model` has passed.
         """
-        shims = model.layers[-1].shims if model.layers else []
-        if not any(isinstance(shim, TagScorer) for shim in shims):
-            raise ValueError(
-                "its model must be built by spacy_crf_tagger.BiLSTMAttentionCRF.v1, "
-                f"which scores tags; got '{model.name}'."
-            )
         # By position: `Model.copy` keeps layers, but drops references.
         self._model = model
 
@@ -68,8 +76,7 @@ class ScoresLayer:
     @property
     def scorer(self) -> TagScorer:
         """RETURNS (TagScorer): The weights. Initialisation replaces them."""
-        found = (shim for shim in self.node.shims if isinstance(shim, TagScorer))
-        return next(found)
+        return cast(TagScorer, self.node.shims[0])
 
     @property
     def tags(self) -> Optional[List[str]]:
