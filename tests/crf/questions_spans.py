@@ -195,6 +195,8 @@ def negative_span_loss(case: Case) -> bool:
     found = shares_with(plain, scheme, span)
     expected = enumerate_paths(plain)
     fine = found is not None and has_digits(expected, plain.lengths)
+    # There is no share of nothing: its sequence has no path at all.
+    fine = fine and not np.isnan(found[1])
     if fine and found[1] > 1e5:
         return False  # no path, or none worth speaking of, is without the span
     lattice = case.lattice
