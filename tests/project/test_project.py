@@ -240,7 +240,6 @@ def test_workflow_tagger(with_assets):
 @pytest.mark.slow
 def test_workflow_compare(trained):
     project = trained
-    with_steps(project, demo_steps_ner=600)
     run(project, "run", "compare")
     table = (project / "metrics" / "astronomy" / "compare.md").read_text("utf8")
     row = re.search(r"^\| F \|([^|]+)\|([^|]+)\|$", table, re.MULTILINE)
