@@ -193,17 +193,18 @@ class CRFPipe(TagTask, TrainablePipe):  # type: ignore[misc]
             yield group, score(self.model, group, tag_set)
 
     def lattices(
-        self, docs: Union[Doc, Iterable[Doc]], copies: int = 1
+        self, docs: Union[Doc, Iterable[Doc]], copies: int = 1, **options: Any
     ) -> Iterator[Tuple[List[Doc], Lattice]]:
         """Build the lattices of documents, for questions to them.
 
         docs (Union[Doc, Iterable[Doc]]): The documents, or one.
         copies (int): How many analyses of each document are held at once.
+        **options (Any): The options of `lattice`.
         YIELDS (Tuple[List[Doc], Lattice]): Groups of documents in their order, with
             what `lattice` builds.
         """
         for group, potentials in self.scored(docs, copies):
-            yield group, self.lattice(group, potentials)
+            yield group, self.lattice(group, potentials, **options)
 
     def predict(self, docs: Union[Doc, Iterable[Doc]]) -> List[Any]:
         """Find the best analysis of documents, without changing them.

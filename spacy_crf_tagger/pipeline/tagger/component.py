@@ -7,7 +7,6 @@ from typing import (
     Callable,
     Dict,
     Iterable,
-    Iterator,
     List,
     Optional,
     Sequence,
@@ -324,7 +323,7 @@ class CRFTagger(CRFPipe):
             token, for each document, [N, K].
         """
         with self._working():
-            return queries.tag_marginals(self._lattices(docs, given=given))
+            return queries.tag_marginals(self.lattices(docs, given=given))
 
     def tag_probabilities(
         self,
@@ -345,7 +344,7 @@ class CRFTagger(CRFPipe):
                 strings, attribute = self.vocab.strings, self.attribute
                 ids = [attribute.read(doc).tolist() for doc in docs]
                 tags = [[strings[n] for n in of_doc] for of_doc in ids]
-            marginals = queries.tag_marginals(self._lattices(docs))
+            marginals = queries.tag_marginals(self.lattices(docs))
             return queries.probabilities_of_tags(docs, marginals, tags, self.labels)
 
     def k_best(
@@ -362,7 +361,7 @@ class CRFTagger(CRFPipe):
         RAISES (ValueError): If k is not positive.
         """
         with self._working():
-            lattices = self._lattices(docs, copies=k, given=given)
+            lattices = self.lattices(docs, copies=k, given=given)
             return queries.best_analyses(lattices, k, self.labels)
 
     def sample(
@@ -386,17 +385,8 @@ class CRFTagger(CRFPipe):
         RAISES (ValueError): If n is not positive.
         """
         with self._working():
-            lattices = self._lattices(docs, copies=n, given=given)
+            lattices = self.lattices(docs, copies=n, given=given)
             return queries.drawn_analyses(lattices, n, seed, self.labels)
-
-    def _lattices(
-        self,
-        docs: Union[Doc, Iterable[Doc]],
-        copies: int = 1,
-        given: bool = False,
-    ) -> Iterator[Tuple[List[Doc], Lattice]]:
-        for group, potentials in self.scored(docs, copies):
-            yield group, self.lattice(group, potentials, given=given)
 
     def _dictionary_mask(self, docs: Sequence[Doc]) -> Optional[Mask]:
         dictionary = self.cfg["tag_dictionary"]
