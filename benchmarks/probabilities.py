@@ -27,7 +27,7 @@ from spacy_crf_tagger.evaluation.plots import plot_reliability
 from spacy_crf_tagger.evaluation.reliability import (
     Bin,
     Reliability,
-    ScoredEntities,
+    ScoredPredictions,
     reliability,
     score_entities,
 )
@@ -53,7 +53,7 @@ def main(
         plot(srsly.read_json(RESULTS / "probabilities.json"))
         return
     runs: list[dict[str, Any]] = []
-    entities: dict[str, dict[str, list[ScoredEntities]]] = {}
+    entities: dict[str, dict[str, list[ScoredPredictions]]] = {}
     for corpus in NAMES:
         entities[corpus] = {"before": [], "after": []}
         for seed in map(int, seeds.split(",")):
@@ -101,7 +101,7 @@ def plot(result: dict[str, Any]) -> None:
 def calibrate(
     nlp: Language,
     parts: dict[str, list[Example]],
-    entities: dict[str, dict[str, list[ScoredEntities]]],
+    entities: dict[str, dict[str, list[ScoredPredictions]]],
 ) -> dict[str, Any]:
     """Fit the temperature on dev, and measure the scores on test before and after."""
     corpus = list(entities)[-1]

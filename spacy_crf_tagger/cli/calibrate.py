@@ -1,9 +1,10 @@
 """`spacy crf calibrate`: fit the temperature of probabilities on annotated text."""
 
+from contextlib import contextmanager
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, List, Optional
+from typing import TYPE_CHECKING, Annotated, Iterator, List, Optional
 
 import typer
 from spacy.language import Language
@@ -18,7 +19,7 @@ from .loading import check_output, load_pipeline, reading_docs, save_pipeline
 # imported where it is used.
 if TYPE_CHECKING:
     from ..evaluation.reliability import Bin, Reliability
-    from ..pipeline.ner.component import CRFEntityRecognizer
+    from ..pipeline.base import CRFPipe
 
 _NO_VALUE = "–"
 
@@ -44,19 +45,25 @@ def calibrate_cli(
         ),
     ],
     component: Annotated[
-        str, typer.Option("--component", "-c", help="Name of the component")
-    ] = "crf_ner",
+        Optional[str],
+        typer.Option(
+            "--component",
+            "-c",
+            help="Name of the component; crf_ner, or else the only one that there is, "
+            "if not given",
+        ),
+    ] = None,
     plot: Annotated[
         Optional[Path],
         typer.Option("--plot", "-p", help="Reliability diagram to write: .png or .svg"),
     ] = None,
 ) -> None:
-    """Fit the temperature of a pipeline's entity probabilities on annotated documents,
-    and save it with the pipeline.
+    """Fit the temperature of the probabilities of a pipeline's entities or tags on
+    annotated documents, and save it with the pipeline.
 
     Prints how far the probabilities could be relied on before and after, over ten
-    groups of as many entities each: mean score, and the share that is correct. What
-    the best analysis is does not depend on the temperature.
+    groups of as many entities or tags each: mean score, and the share that is correct.
+    What the best analysis is does not depend on the temperature.
     """
     calibrate(model, dev, output, component, plot)
 
@@ -65,16 +72,17 @@ def calibrate(
     model: str,
     dev: Path,
     output: Path,
-    component: str = "crf_ner",
+    component: Optional[str] = None,
     plot: Optional[Path] = None,
 ) -> None:
-    """Fit the temperature of a pipeline's entity probabilities, save it with the
-    pipeline, and print what it has changed.
+    """Fit the temperature of a pipeline's probabilities, save it with the pipeline, and
+    print what it has changed.
 
     model (str): Name of an installed pipeline package, or a path.
     dev (Path): The annotated documents.
     output (Path): Where to write the pipeline.
-    component (str): The name of the component.
+    component (Optional[str]): The name of the component; None for `crf_ner`, or else
+        the only one that there is.
     plot (Optional[Path]): Where to draw a reliability diagram.
     """
     from ..evaluation.calibration import (
@@ -92,13 +100,13 @@ def calibrate(
     nlp = load_pipeline(model)
     with reading_docs(dev):
         examples = list(Corpus(dev)(nlp))
-    msg.info(f"Calibrating {component} of {model} on {len(examples)} documents")
     with explained(f"Can't calibrate {model}", ValueError):
-        pipe = find_component(nlp, component)
+        name, pipe = find_component(nlp, component)
+        msg.info(f"Calibrating {name} of {model} on {len(examples)} documents")
         before = pipe.settings.temperature
         measured_before = _measure(nlp, examples, pipe, "Measuring before")
         msg.info("Fitting the temperature")
-        after = fit_temperature(nlp, examples, component)
+        after = fit_temperature(nlp, examples, name)
     pipe.cfg["temperature"] = after
     measured_after = _measure(nlp, examples, pipe, "Measuring after")
     _report(measured_before, measured_after)
@@ -109,11 +117,6 @@ def calibrate(
             "Documents that the pipeline has learned, or that are of another kind than "
             "it knows, say little about its probabilities.",
         )
-    if pipe.settings.spans_key is None:
-        msg.warn(
-            f"{component} writes no probabilities that could be measured",
-            "Its spans_key is null.",
-        )
     save_pipeline(nlp, output)
     if plot is not None and measured_after.size:
         with explained("Can't write the plot", OSError):
@@ -123,16 +126,31 @@ def calibrate(
 
 
 def _measure(
-    nlp: Language, examples: List[Example], pipe: "CRFEntityRecognizer", doing: str
+    nlp: Language, examples: List[Example], pipe: "CRFPipe", doing: str
 ) -> "Reliability":
     from ..evaluation.calibration import analyse_examples
-    from ..evaluation.reliability import entity_reliability
+    from ..evaluation.reliability import component_reliability
 
     msg.info(f"{doing}: analysing {len(examples)} documents")
     # On a terminal only.
     bar = partial(tqdm, total=len(examples), unit="doc", disable=None, leave=False)
-    analysed = analyse_examples(nlp, examples, progress=bar)
-    return entity_reliability(analysed, pipe.settings.spans_key)
+    with _writing_scores(pipe):
+        analysed = analyse_examples(nlp, examples, progress=bar)
+        return component_reliability(pipe, analysed)
+
+
+@contextmanager
+def _writing_scores(pipe: "CRFPipe") -> Iterator[None]:
+    """Let a component write probabilities, whether it usually does or not."""
+    setting = pipe.scores_setting
+    if setting is None or pipe.cfg[setting] is not None:
+        yield
+        return
+    pipe.cfg[setting] = "calibration"
+    try:
+        yield
+    finally:
+        pipe.cfg[setting] = None
 
 
 def _report(before: "Reliability", after: "Reliability") -> None:
@@ -161,7 +179,7 @@ def _report(before: "Reliability", after: "Reliability") -> None:
 def _summarise(temperatures: List[float], measured: List["Reliability"]) -> None:
     rows = [
         ("Temperature", *map(_format, temperatures)),
-        ("Entities", *(str(m.size) for m in measured)),
+        ("Predictions", *(str(m.size) for m in measured)),
         ("ECE", *(_format(m.ece) for m in measured)),
         ("Brier score", *(_format(m.brier) for m in measured)),
     ]

@@ -12,23 +12,26 @@ from .lattice import Expectation, Lattice, TagPosterior
 
 
 def tag_posterior(
-    lattice: Lattice, pairs: NDArray[np.int64], backend: Optional[Backend] = None
+    lattice: Lattice,
+    pairs: Optional[NDArray[np.int64]] = None,
+    backend: Optional[Backend] = None,
 ) -> TagPosterior:
     """Compute tag marginals, and the probability of one tag given the one before it:
     a CRF's posterior is a Markov chain whose transitions differ from token to token
     (Sutton and McCallum 2012, section 4.1).
 
     lattice (Lattice): The lattice.
-    pairs (NDArray[int]): Pairs of tags to follow each other, [P, 2]. The whole would
-        be tokens × K × K.
+    pairs (Optional[NDArray[int]]): Pairs of tags to follow each other, [P, 2]; None
+        for none. The whole would be tokens × K × K.
     backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
     RETURNS (TagPosterior): The result; all zero where no path is allowed.
     RAISES (ValueError): If a pair is no pair of tags, or large negative scores leave no
         digits.
     """
     kernels = kernels_for(lattice, backend)
-    pairs = checks.as_indices(pairs, "pairs", lattice.n_tags, columns=2)
-    return kernels.tag_posterior(lattice, pairs)
+    steps = _NO_PAIRS if pairs is None else pairs
+    steps = checks.as_indices(steps, "pairs", lattice.n_tags, columns=2)
+    return kernels.tag_posterior(lattice, steps)
 
 
 def expected_weight(
@@ -54,3 +57,4 @@ def expected_weight(
 
 
 _NUMPY = np.zeros(0)
+_NO_PAIRS = np.zeros((0, 2), dtype=np.int64)

@@ -1,9 +1,17 @@
 """Calibrate probabilities by temperature scaling."""
 
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Callable, Iterable, List, NamedTuple, Sequence, Union
+from typing import (
+    Callable,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 from spacy.errors import Errors
@@ -11,14 +19,11 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
-from ..crf import Potentials
-from ..crf.scheme import OUTSIDE
-from ..crf.spans import SpanPosterior
+from ..crf import Potentials, tag_posterior
+from ..crf.arrays import to_numpy
 from ..pipeline.annotation import UNKNOWN, Tags
-from ..pipeline.ner.annotation import read_annotation
-from ..pipeline.ner.component import CRFEntityRecognizer
-from ..pipeline.ner.decoding import prediction_lattice
-from ..pipeline.ner.settings import Settings
+from ..pipeline.base import CRFPipe
+from ..pipeline.errors import working
 
 LOWEST, HIGHEST = 0.1, 10.0  # temperatures
 
@@ -26,70 +31,67 @@ LOWEST, HIGHEST = 0.1, 10.0  # temperatures
 # nothing; nor does rounding where all is certain.
 _PROBABILITIES = np.finfo(np.float64).tiny, 1.0 - 1e-12
 _N_COARSE = 9
+_USUAL = "crf_ner"  # the component that is meant if none is named
 _TOLERANCE = 1e-4  # of the logarithm
 
 
 def fit_temperature(
-    nlp: Language, examples: Iterable[Example], name: str = "crf_ner"
+    nlp: Language, examples: Iterable[Example], name: Optional[str] = None
 ) -> float:
     """Find the temperature (Guo et al. 2017, "On calibration of modern neural
     networks") that minimises the pointwise log loss (Kakade, Teh and Roweis 2002, "An
     alternate objective function for Markovian fields"): the mean over the annotated
     tokens of −log P(tag of the token | text). Tokens without annotation do not count,
-    nor do entities that earlier components set. The pipeline does not change: set
+    nor does what earlier components set. The pipeline does not change: set
     `nlp.get_pipe(name).cfg["temperature"]` to use the temperature.
 
     nlp (Language): The pipeline.
     examples (Iterable[Example]): Annotated examples that it was not trained on.
-    name (str): The name of the component.
+    name (Optional[str]): The name of the component; None for `crf_ner`, or else the
+        only one that there is.
     RETURNS (float): The temperature, from 0.1 to 10, whatever it is now.
-    RAISES (ValueError): If there is no such component in the pipeline, or no annotated
-        entity.
+    RAISES (ValueError): If there is no such component in the pipeline, or nothing of
+        its labels is annotated.
     """
-    component = find_component(nlp, name)
-    # The model's own distribution, measured on what is annotated and nothing else.
-    settings = replace(
-        component.settings,
-        presets="ignore",
-        missing="latent",
-        incorrect_spans_key=None,
-    )
-    groups = _score(nlp, examples, name, settings)
+    name, component = find_component(nlp, name)
+    groups = _score(nlp, examples, name, component)
     tags = np.concatenate([np.zeros(0, np.int64), *(group.tags for group in groups)])
-    if not np.isin(tags, [UNKNOWN, OUTSIDE], invert=True).any():
-        raise ValueError(
-            f"Component '{name}': calibration needs annotated documents with entities "
-            f"of its labels; among {len(tags)} tokens, {(tags == OUTSIDE).sum()} are "
-            "annotated as outside, and none as an entity."
-        )
+    with working(name):
+        _require_labels(component, tags)
 
     def log_loss(log_temperature: float) -> float:
         temperature = float(np.exp(log_temperature))
-        scaled = replace(settings, temperature=temperature)
-        return sum(_log_loss(group, component, scaled) for group in groups)
+        return sum(_log_loss(group, component, temperature) for group in groups)
 
     best = _minimise(log_loss, np.log(LOWEST), np.log(HIGHEST))
     # `to_disk` would round it further down.
     return round(float(np.exp(best)), 4)
 
 
-def find_component(nlp: Language, name: str) -> CRFEntityRecognizer:
+def find_component(nlp: Language, name: Optional[str] = None) -> Tuple[str, CRFPipe]:
     """Get a component that has a temperature.
 
     nlp (Language): The pipeline.
-    name (str): The name of the component.
-    RETURNS (CRFEntityRecognizer): The component.
-    RAISES (ValueError): If there is no such component, or it is disabled.
+    name (Optional[str]): The name of the component; None for `crf_ner`, or else the
+        only one that there is.
+    RETURNS (Tuple[str, CRFPipe]): Its name in the pipeline, and the component.
+    RAISES (ValueError): If there is no such component, or it is disabled; or if no name
+        is given, and there are several.
     """
-    pipes = {
-        n: pipe for n, pipe in nlp.pipeline if isinstance(pipe, CRFEntityRecognizer)
-    }
+    pipes = {n: pipe for n, pipe in nlp.pipeline if isinstance(pipe, CRFPipe)}
+    if name is None and _USUAL not in pipes and len(pipes) > 1:
+        raise ValueError(
+            f"the pipeline has several components with a temperature, {list(pipes)}: "
+            "say which one is meant."
+        )
+    if name is None:
+        name = next(iter(pipes)) if len(pipes) == 1 else _USUAL
     if name not in pipes:
         raise ValueError(
-            f"'{name}' is not a crf_ner component of the pipeline. Those are: "
-            f"{list(pipes)}."
+            f"'{name}' is not a crf_ner or crf_tagger component of the pipeline. Those "
+            f"are: {list(pipes)}."
         )
-    return pipes[name]
+    return name, pipes[name]
 
 
 def analyse_examples(
@@ -116,14 +118,15 @@ def analyse_examples(
 
 
 def make_calibration(
-    path: Union[str, Path, None], component: str = "crf_ner"
+    path: Union[str, Path, None], component: Optional[str] = None
 ) -> Callable[[Language], Language]:
     """Create the callback `spacy_crf_tagger.calibrate.v1` for `[training]
     before_to_disk`, which fits the temperature of each pipeline that is saved.
     Evaluations between use the temperature of the one that was saved last.
 
     path (Union[str, Path]): The development corpus, as for `spacy.Corpus.v1`.
-    component (str): The name of the component.
+    component (Optional[str]): The name of the component; None for `crf_ner`, or else
+        the only one that there is.
     RETURNS (Callable[[Language], Language]): The callback.
     RAISES (ValueError): If there is no path.
     """
@@ -132,8 +135,8 @@ def make_calibration(
     corpus = Corpus(path)
 
     def calibrate(nlp: Language) -> Language:
-        temperature = fit_temperature(nlp, corpus(nlp), component)
-        find_component(nlp, component).cfg["temperature"] = temperature
+        name, pipe = find_component(nlp, component)
+        pipe.cfg["temperature"] = fit_temperature(nlp, corpus(nlp), name)
         return nlp
 
     return calibrate
@@ -148,12 +151,11 @@ class _Group(NamedTuple):
 
 
 def _score(
-    nlp: Language, examples: Iterable[Example], name: str, settings: Settings
+    nlp: Language, examples: Iterable[Example], name: str, component: CRFPipe
 ) -> List[_Group]:
     """RETURNS (List[_Group]): What the examples are scored as, behind the components
     that come before.
     """
-    component = find_component(nlp, name)
     not_before = nlp.pipe_names[nlp.pipe_names.index(name) :]
     examples = analyse_examples(nlp, examples, disable=not_before)
     remaining = iter(examples)
@@ -163,21 +165,31 @@ def _score(
         if len(potentials.emissions):
             # Tokens of labels that the component does not have are unknown; they would
             # be impossible at any temperature.
-            annotation = read_annotation(
-                own, component.scheme, nlp.vocab.strings, settings
-            )
-            groups.append(_Group(docs, potentials, annotation.tags))
+            groups.append(_Group(docs, potentials, component.known_tags(own)))
     return groups
 
 
-def _log_loss(
-    group: _Group, component: CRFEntityRecognizer, settings: Settings
-) -> float:
-    lattice = prediction_lattice(
-        group.potentials, component.scheme, group.docs, settings
-    )
+def _require_labels(component: CRFPipe, tags: Tags) -> None:
+    """Check that there is something to learn from."""
+    if component.outside_tag is None:
+        wanted, is_wanted = "tags", tags != UNKNOWN
+        found = "none has one"
+    else:
+        outside = component.outside_tag
+        wanted, is_wanted = "entities", (tags != UNKNOWN) & (tags != outside)
+        n_outside = (tags == outside).sum()
+        found = f"{n_outside} are annotated as outside, and none as an entity"
+    if not is_wanted.any():
+        raise ValueError(
+            f"calibration needs annotated documents with {wanted} of its labels; among "
+            f"{len(tags)} tokens, {found}."
+        )
+
+
+def _log_loss(group: _Group, component: CRFPipe, temperature: float) -> float:
+    lattice = component.text_lattice(group.docs, group.potentials, temperature)
     known = np.flatnonzero(group.tags != UNKNOWN)
-    posterior = SpanPosterior(lattice, component.scheme).tags
+    posterior = to_numpy(tag_posterior(lattice).tags)
     probability = posterior[known, group.tags[known]]
     return -float(np.log(np.clip(probability, *_PROBABILITIES)).sum())
 

@@ -1,4 +1,4 @@
-"""Measure the calibration of entity probabilities on annotated documents."""
+"""Measure the calibration of probabilities on annotated documents."""
 
 from typing import Iterable, List, NamedTuple, Optional
 
@@ -6,11 +6,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from spacy.training import Example
 
+from ..pipeline.base import CRFPipe
+from ..pipeline.ner.component import CRFEntityRecognizer
+from ..pipeline.tagger.attribute import TokenAttribute
+from ..pipeline.tagger.component import CRFTagger
 
-class ScoredEntities(NamedTuple):
-    """Predicted entities, and whether they are right.
 
-    scores (NDArray[float64]): The probability of each entity, [E].
+class ScoredPredictions(NamedTuple):
+    """Predicted entities or tags, and whether they are right.
+
+    scores (NDArray[float64]): The probability of each one, [E].
     correct (NDArray[bool]): Whether it is annotated with its label, [E].
     """
 
@@ -19,9 +24,9 @@ class ScoredEntities(NamedTuple):
 
 
 class Bin(NamedTuple):
-    """Entities of similar scores.
+    """Predictions of similar scores.
 
-    size (int): Number of entities.
+    size (int): Number of predictions.
     score (float): Their mean score.
     correct (float): The share of them that is correct.
     """
@@ -34,13 +39,14 @@ class Bin(NamedTuple):
 class Reliability(NamedTuple):
     """How scores and correctness go together.
 
-    size (int): Number of entities.
-    bins (List[Bin]): The entities in the order of their scores, in groups of the same
-        size; fewer groups if there are not enough entities.
+    size (int): Number of predictions.
+    bins (List[Bin]): The predictions in the order of their scores, in groups of the
+        same size; fewer groups if there are not enough predictions.
     ece (Optional[float]): The expected calibration error: the mean distance of score
-        and share correct over the bins, by their size. None without entities.
-    brier (Optional[float]): The Brier score: the mean squared distance of an entity's
-        score from 1 if it is correct, 0 otherwise. None without entities.
+        and share correct over the bins, by their size. None without predictions.
+    brier (Optional[float]): The Brier score: the mean squared distance of a
+        prediction's score from 1 if it is correct, 0 otherwise. None without
+        predictions.
     """
 
     size: int
@@ -96,14 +102,14 @@ def entity_reliability(
     return reliability(*score_entities(examples, spans_key))
 
 
-def score_entities(examples: Iterable[Example], spans_key: str) -> ScoredEntities:
+def score_entities(examples: Iterable[Example], spans_key: str) -> ScoredPredictions:
     """Find out which of the entities with a score are correct, as spaCy's scorer of
     entities does: those that touch a token without annotation are left out.
 
     examples (Iterable[Example]): Examples whose predicted documents are analysed.
     spans_key (str): Where their `doc.spans` holds entities with `attrs["scores"]`.
         Documents without it are passed over.
-    RETURNS (ScoredEntities): The entities.
+    RETURNS (ScoredPredictions): The entities.
     """
     scores: List[float] = []
     correct: List[bool] = []
@@ -126,6 +132,65 @@ def score_entities(examples: Iterable[Example], spans_key: str) -> ScoredEntitie
             # Each annotated entity can be found once.
             gold.discard(found)
             scores.append(float(score))
-    return ScoredEntities(
+    return ScoredPredictions(
         np.array(scores, dtype=np.float64), np.array(correct, dtype=np.bool_)
     )
+
+
+def tag_reliability(
+    examples: Iterable[Example], attribute: TokenAttribute, scores_key: Optional[str]
+) -> Reliability:
+    """Compare the scores of predicted tags with the share of them that is correct.
+
+    examples (Iterable[Example]): Examples whose predicted documents are tagged.
+    attribute (TokenAttribute): Where the tags are.
+    scores_key (Optional[str]): Where their `doc.user_data` holds the score of each tag;
+        None if it does not, so that there is nothing to compare.
+    RETURNS (Reliability): The comparison.
+    """
+    if scores_key is None:
+        return reliability([], [])
+    return reliability(*score_tags(examples, attribute, scores_key))
+
+
+def score_tags(
+    examples: Iterable[Example], attribute: TokenAttribute, scores_key: str
+) -> ScoredPredictions:
+    """Find out which of the tags with a score are correct. Tokens without annotation,
+    or whose annotated tokens do not agree, are left out.
+
+    examples (Iterable[Example]): Examples whose predicted documents are tagged.
+    attribute (TokenAttribute): Where the tags are.
+    scores_key (str): Where their `doc.user_data` holds the score of each tag. Documents
+        without it are passed over.
+    RETURNS (ScoredPredictions): The tags.
+    """
+    scores = [np.zeros(0)]
+    correct = [np.zeros(0, dtype=np.bool_)]
+    for example in examples:
+        own = example.x.user_data.get(scores_key)
+        if own is None:
+            continue
+        gold = attribute.read_aligned(example)
+        known = gold != 0
+        scores.append(np.asarray(own, dtype=np.float64)[known])
+        correct.append((attribute.read(example.x) == gold)[known])
+    return ScoredPredictions(np.concatenate(scores), np.concatenate(correct))
+
+
+def component_reliability(
+    component: CRFPipe, examples: Iterable[Example]
+) -> Reliability:
+    """Compare the scores that a component has written with what is correct.
+
+    component (CRFPipe): The component.
+    examples (Iterable[Example]): Examples whose predicted documents are analysed.
+    RETURNS (Reliability): The comparison; of nothing, if the component is neither a
+        `crf_ner` nor a `crf_tagger`.
+    """
+    if isinstance(component, CRFTagger):
+        settings = component.settings
+        return tag_reliability(examples, component.attribute, settings.scores_key)
+    if isinstance(component, CRFEntityRecognizer):
+        return entity_reliability(examples, component.settings.spans_key)
+    return reliability([], [])

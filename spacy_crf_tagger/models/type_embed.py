@@ -7,6 +7,7 @@ from typing import Any, Callable, List, Optional, Tuple, Union, cast
 import numpy as np
 from numpy.typing import NDArray
 from spacy.attrs import IDS, ORTH
+from spacy.strings import StringStore
 from spacy.tokens import Doc
 from spacy.vectors import Mode, Vectors
 from spacy.vocab import Vocab
@@ -14,7 +15,8 @@ from thinc.api import HashEmbed, Linear, Maxout, Model, Ops, concatenate
 from thinc.types import Floats2d, Ints1d, Ints2d
 
 from ..crf.options import RATE, SIZE, check_flag, check_numbers, naming_option_of
-from .seen_forms import Bits, hide_randomly, hide_unseen, no_forms, note_forms
+from .affixes import Affix, affix_table, find_affixes
+from .seen_forms import Attrs, Bits, hide_randomly, hide_unseen, no_forms, note_forms
 from .torch_gemm import use_torch_gemm
 
 Tok2Vec = Model[List[Doc], List[Floats2d]]
@@ -36,7 +38,9 @@ def build_type_embed(
     once: the network drops out its input itself.
 
     width (int): Width of the tables and of the output.
-    attrs (List[Union[str, int]]): The token attributes to embed.
+    attrs (List[Union[str, int]]): The token attributes to embed. Beside spaCy's own,
+        `"PREFIX2"` is the first two characters of a word in lower case, `"SUFFIX4"` the
+        last four, and so on from 1 to 9; words that are no longer have none.
     rows (List[int]): Number of rows of each attribute's table.
     include_static_vectors (bool): Whether to mix in the vocab's word vectors, through
         a learned projection. The vectors themselves are not changed.
@@ -90,11 +94,13 @@ def _check_tables(attrs: Any, rows: Any) -> None:
             raise ValueError(f"each of rows must be {SIZE.describe()}, not {n_rows!r}.")
     for attr in attrs:
         is_name = isinstance(attr, str) and attr != "" and attr in IDS
+        is_affix = bool(find_affixes([attr]))
         is_number = SIZE.allows(attr) and attr in IDS.values()
-        if not is_name and not is_number:
+        if not (is_name or is_number or is_affix):
             raise ValueError(
                 "each of attrs must be an attribute of tokens that spaCy knows, such "
-                f"as 'NORM' or 'SHAPE', not {attr!r}."
+                "as 'NORM' or 'SHAPE', or an affix of 1 to 9 characters, such as "
+                f"'SUFFIX4', not {attr!r}."
             )
 
 
@@ -111,16 +117,23 @@ def _forward(
         empty = [ops.alloc2f(0, model.get_dim("nO")) for _ in docs]
         return empty, _backprop_nothing
     vocab = docs[0].vocab
-    columns = list(model.attrs["attrs"])
+    affixes = find_affixes(model.attrs["attrs"])
+    columns = _without(model.attrs["attrs"], affixes)
+    n_lexical = len(columns)
+    columns += [ORTH] if affixes else []
     if project is not None:
         columns.append(getattr(vocab.vectors, "attr", ORTH))
     features = np.concatenate(
         [doc.to_array(columns).reshape(len(doc), len(columns)) for doc in docs]
     )  # [N, columns]
-    _hide_forms(model, features, is_train)
+    _hide_forms(model, features, columns[:n_lexical], is_train)
     first, inverse, counts = _find_types(features)
     types = features[first]  # [types, columns]
-    embedded, backprop_embed = embed(_as_ints(ops, types), is_train)
+    embeddable = types[:, :n_lexical]  # [types, attrs]
+    if affixes:
+        words = types[:, n_lexical]
+        embeddable = _insert(embeddable, affixes, words, vocab.strings)
+    embedded, backprop_embed = embed(_as_ints(ops, embeddable), is_train)
     n_embedded = embedded.shape[1]
     if project is not None:
         known = _look_up_vectors(ops, vocab, types[:, -1], project.get_dim("nI"))
@@ -164,8 +177,33 @@ def _init(
         project.initialize()
 
 
-def _hide_forms(model: Tok2Vec, features: NDArray[np.uint64], is_train: bool) -> None:
-    rate, attrs = model.attrs["form_dropout"], model.attrs["attrs"]
+def _without(attrs: Attrs, affixes: List[Tuple[int, Affix]]) -> Attrs:
+    """RETURNS (List[Union[str, int]]): The attributes that are spaCy's own."""
+    places = {place for place, _ in affixes}
+    return [attr for place, attr in enumerate(attrs) if place not in places]
+
+
+def _insert(
+    lexical: NDArray[np.uint64],
+    affixes: List[Tuple[int, Affix]],
+    words: NDArray[np.uint64],
+    strings: StringStore,
+) -> NDArray[np.uint64]:
+    """RETURNS (NDArray[uint64]): Attributes of words, with their affixes put into their
+    places, [words, attrs].
+    """
+    places = [place for place, _ in affixes]
+    found = affix_table([affix for _, affix in affixes]).look_up(words, strings)
+    merged = np.empty((len(words), lexical.shape[1] + len(places)), dtype=np.uint64)
+    merged[:, places] = found
+    merged[:, np.delete(np.arange(merged.shape[1]), places)] = lexical
+    return merged
+
+
+def _hide_forms(
+    model: Tok2Vec, features: NDArray[np.uint64], attrs: Attrs, is_train: bool
+) -> None:
+    rate = model.attrs["form_dropout"]
     if not rate:
         return
     seen: Bits = model.attrs["seen_forms"]

@@ -1,12 +1,12 @@
 """Base class of tasks: the tags, annotation and analyses of a component."""
 
-from typing import Any, ClassVar, Iterable, List, Sequence, Tuple, Type
+from typing import Any, ClassVar, Iterable, List, Optional, Sequence, Tuple, Type
 
 from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..crf import Lattice, Potentials, TagSet
-from .annotation import Annotation
+from .annotation import Annotation, Tags
 from .losses import tag_loss
 from .settings import CRFSettings
 
@@ -22,6 +22,10 @@ class TagTask:
     tag_settings: ClassVar[Tuple[str, ...]] = ()
     # Where a user finds what a document's annotation contradicts.
     advice: ClassVar[str] = ""
+    # The setting that names where documents keep the probabilities of predictions.
+    scores_setting: ClassVar[Optional[str]] = None
+    # The tag of tokens outside, from which alone no temperature can be learned.
+    outside_tag: ClassVar[Optional[int]] = None
 
     @property
     def settings(self) -> CRFSettings:
@@ -77,6 +81,30 @@ class TagTask:
         """
         scaled = potentials.divided_by(self.settings.temperature)
         return Lattice.build(scaled, self.tag_set.constraints)
+
+    def text_lattice(
+        self, docs: List[Doc], potentials: Potentials, temperature: float
+    ) -> Lattice:
+        """Build the lattice of all analyses that are possible by the text alone,
+        whatever documents have already.
+
+        docs (List[Doc]): The documents.
+        potentials (Potentials): Their scores.
+        temperature (float): What scores are divided by.
+        RETURNS (Lattice): The lattice.
+        """
+        scaled = potentials.divided_by(temperature)
+        return Lattice.build(scaled, self.tag_set.constraints)
+
+    def known_tags(self, examples: Sequence[Example]) -> Tags:
+        """Read the tags that are annotated, whatever is assumed of missing ones.
+
+        examples (Sequence[Example]): The examples.
+        RETURNS (NDArray[int]): The tag of each token of their predicted documents, [N];
+            `UNKNOWN` where none is annotated, or of a label that the component does not
+            have.
+        """
+        return self.read_annotation(examples).tags
 
     def loss(self, annotation: Any, potentials: Potentials) -> Tuple[float, Potentials]:
         """Compute what annotation costs.

@@ -15,6 +15,7 @@ from tests.helpers.component import (
     recognizer,
     trained_nlp,
 )
+from tests.helpers.tagging import make_unsure_tagger, sample_tags, tag_scores
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_pipeline_is_calibrated(crf, folder, tmp_path):
     ):
         assert f"{title} {values[0]:.3f} {values[1]:.3f}" in text
     size = sum(len(doc.ents) for doc in before.pipe(eg.text for eg in examples))
-    assert f"Entities {size} {size}" in text
+    assert f"Predictions {size} {size}" in text
     header = "Bin Before: n Score Correct After: n Score Correct"
     assert f"Calibrating crf_ner of {model} on {len(examples)} documents" in text
     assert header in text
@@ -73,20 +74,60 @@ def test_pipeline_is_replaced(crf, folder, tmp_path):
         assert recognizer(again).settings.temperature == expected
 
 
-def test_pipeline_that_writes_no_scores(crf, folder, tmp_path):
+def test_pipeline_that_writes_no_scores_is_measured_all_the_same(crf, folder, tmp_path):
     model, output = tmp_path / "model", tmp_path / "new"
     nlp = spacy.load(folder / "model")
     recognizer(nlp).cfg["spans_key"] = None
     nlp.to_disk(model)
-    plot = tmp_path / "plot.svg"
-    exit_code, text = crf(
-        "calibrate", model, folder / "dev.spacy", output, "--plot", plot
-    )
+    dev = folder / "dev.spacy"
+    exit_code, text = crf("calibrate", model, dev, output)
     assert exit_code == 0
-    assert "Its spans_key is null" in text
-    assert "Entities 0 0 ECE – –" in text
-    assert recognizer(spacy.load(output)).settings.temperature > 1.5
-    assert not plot.exists()
+    measured = text[text.index("Bin Before") : text.index("Saved pipeline")]
+    _, text = crf("calibrate", folder / "model", dev, tmp_path / "other")
+    assert measured in text
+    after = recognizer(spacy.load(output)).settings
+    assert after.temperature > 1.5
+    assert after.spans_key is None
+
+
+@pytest.mark.parametrize("scores_key", [None, "probabilities"])
+def test_tagger_is_calibrated(crf, tmp_path, scores_key):
+    nlp = make_unsure_tagger(scores_key=scores_key)
+    nlp.to_disk(tmp_path / "model")
+    examples = sample_tags(nlp, 2.0, 20)
+    dev = save_references(examples, tmp_path / "dev.spacy")
+    output = tmp_path / "new"
+    exit_code, text = crf("calibrate", tmp_path / "model", dev, output)
+    assert exit_code == 0
+    assert "Calibrating crf_tagger" in text
+    tagger = spacy.load(output).get_pipe("crf_tagger")
+    assert tagger.settings.scores_key == scores_key
+    assert tagger.settings.temperature == pytest.approx(2.0, rel=0.2)
+    assert f"Predictions {sum(max(len(eg.x) - 1, 0) for eg in examples)}" in text
+    temperatures = (1.0, tagger.settings.temperature)
+    before, after = (tag_scores(nlp, examples, value) for value in temperatures)
+    assert f"ECE {before['tag_ece']:.3f} {after['tag_ece']:.3f}" in text
+    assert f"Brier score {before['tag_brier']:.3f} {after['tag_brier']:.3f}" in text
+    assert before["tag_ece"] > 2 * after["tag_ece"]
+    assert before["tag_acc"] == after["tag_acc"]
+
+
+def test_component_that_is_meant(crf, folder, tmp_path):
+    nlp = spacy.load(folder / "model")
+    nlp.add_pipe("crf_tagger", source=make_unsure_tagger())
+    dev = folder / "dev.spacy"
+    nlp.to_disk(tmp_path / "both")
+    _, text = crf("calibrate", tmp_path / "both", dev, tmp_path / "new")
+    assert "Calibrating crf_ner" in text
+    nlp.rename_pipe("crf_ner", "names")
+    nlp.to_disk(tmp_path / "renamed")
+    exit_code, text = crf("calibrate", tmp_path / "renamed", dev, tmp_path / "new")
+    assert exit_code == 1
+    assert "['names', 'crf_tagger']" in text
+    files = [tmp_path / "renamed", dev, tmp_path / "newer"]
+    exit_code, text = crf("calibrate", *files, "-c", "crf_tagger")
+    assert exit_code == 1
+    assert "needs annotated documents with tags" in text
 
 
 def test_temperature_at_its_bound_is_doubtful(crf, tmp_path):
@@ -144,7 +185,7 @@ def test_a_component_that_is_not_there(crf, folder, tmp_path):
     files = [folder / "model", folder / "dev.spacy", tmp_path / "new"]
     exit_code, text = crf("calibrate", *files, "--component", "ner")
     assert exit_code == 1
-    assert "'ner' is not a crf_ner component" in text
+    assert "'ner' is not a crf_ner or crf_tagger component" in text
     assert "['crf_ner']" in text
 
 

@@ -89,9 +89,8 @@ def tags_of(tagger, examples):
 
 
 def marginals(tagger, docs):
-    nothing = np.zeros((0, 2), dtype=np.int64)
     [(_, lattice)] = tagger.lattices(docs)
-    return to_numpy(tag_posterior(lattice, nothing).tags)
+    return to_numpy(tag_posterior(lattice).tags)
 
 
 def test_learns_its_tags(tagger, examples):

@@ -2,6 +2,7 @@
 this module.
 """
 
+from dataclasses import replace
 from typing import (
     Any,
     Callable,
@@ -24,6 +25,8 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
 from ...crf import Lattice, Potentials, TagScheme
+from ...crf.scheme import OUTSIDE
+from ..annotation import Tags
 from ..base import CRFPipe
 from . import queries
 from .annotation import EntityAnnotation, read_annotation
@@ -161,6 +164,8 @@ class CRFEntityRecognizer(CRFPipe):
     settings_type = Settings
     tag_settings = ("scheme",)
     advice = queries.ADVICE
+    scores_setting = "spans_key"
+    outside_tag = OUTSIDE
 
     # spaCy's `ner` has a default name, too.
     def __init__(
@@ -236,6 +241,19 @@ class CRFEntityRecognizer(CRFPipe):
         return prediction_lattice(
             potentials, self.scheme, docs, settings, settings.spans_key
         )
+
+    def text_lattice(
+        self, docs: List[Doc], potentials: Potentials, temperature: float
+    ) -> Lattice:
+        """RETURNS (Lattice): All analyses of texts, as if nothing were set."""
+        settings = replace(self.settings, presets="ignore", temperature=temperature)
+        return prediction_lattice(potentials, self.scheme, docs, settings)
+
+    def known_tags(self, examples: Sequence[Example]) -> Tags:
+        """RETURNS (NDArray[int]): The annotated tags, [N]."""
+        settings = replace(self.settings, missing="latent", incorrect_spans_key=None)
+        strings = self.vocab.strings
+        return read_annotation(examples, self.scheme, strings, settings).tags
 
     def analyse(self, docs: List[Doc], potentials: Potentials) -> List[Prediction]:
         """RETURNS (List[Prediction]): The best entities, and their scores."""

@@ -147,6 +147,7 @@ class CRFTagger(CRFPipe):
     settings_type = TaggerSettings
     tag_settings = ("forbidden_pairs",)
     advice = queries.ADVICE
+    scores_setting = "scores_key"
     settings: TaggerSettings
 
     def __init__(
@@ -280,6 +281,13 @@ class CRFTagger(CRFPipe):
             tags = set_tags(docs, self.attribute, self.labels)
             allowed = restrict(allowed, tags, len(self.labels))
         temperature = self.settings.temperature
+        return prediction_lattice(potentials, self.tag_set, temperature, allowed)
+
+    def text_lattice(
+        self, docs: List[Doc], potentials: Potentials, temperature: float
+    ) -> Lattice:
+        """RETURNS (Lattice): All tags that texts can have, as if none were set."""
+        allowed = self._dictionary_mask(docs)
         return prediction_lattice(potentials, self.tag_set, temperature, allowed)
 
     def analyse(self, docs: List[Doc], potentials: Potentials) -> List[TagPrediction]:

@@ -9,8 +9,6 @@ from ...crf import Lattice, Potentials, TagSet, tag_posterior, viterbi
 from ...crf.arrays import to_numpy
 from ..annotation import UNKNOWN, Mask, Tags, known_mask
 
-_NO_PAIRS = np.zeros((0, 2), dtype=np.int64)
-
 
 class TagPrediction(NamedTuple):
     """The tags of a document.
@@ -87,7 +85,7 @@ def marginals_of(lattice: Lattice) -> NDArray[np.float64]:
     """RETURNS (NDArray[float64]): The probability of each tag at each token, [N, K]."""
     if not len(lattice.emissions):
         return np.zeros((0, lattice.n_tags))
-    marginals: NDArray[np.float64] = to_numpy(tag_posterior(lattice, _NO_PAIRS).tags)
+    marginals: NDArray[np.float64] = to_numpy(tag_posterior(lattice).tags)
     return marginals
 
 
