@@ -1,13 +1,16 @@
-"""Words per second of pipelines from text to entities: crf_ner beside spaCy's ner.
+"""Words per second of pipelines from text to entities or tags: crf_ner beside spaCy's
+ner, crf_tagger beside spaCy's tagger.
 
     python -m benchmarks.inference wnut17
     python -m benchmarks.inference ncbi-disease
+    python -m benchmarks.inference ewt-xpos
 
 writes `benchmarks/results/inference-<corpus>.json`. Both read the texts of the test
 part by `nlp.pipe`, in alternation in one process, as sentences and as one long document
 for each hundred of them; and one by one for the latency of `nlp(text)`. `crf_ner` reads
 the sentences in bfloat16 as well, with the F of both precisions. Needs the models of
-`python -m benchmarks.accuracy`, and a machine on which nothing else runs.
+`python -m benchmarks.accuracy` or `benchmarks.tagging`, and a machine on which nothing
+else runs.
 """
 
 import statistics
@@ -31,8 +34,10 @@ from .harness.environment import describe
 from .harness.options import CorpusName, Rounds, Threads, Work
 from .harness.spread import medians, quartiles, without_first
 from .harness.training import WORK, texts_of, write_result
+from .harness.treebanks import corpus_names
+from .tagging import MODELS as TAGGERS
 
-MODELS = ("crf_ner", "ner")
+RECOGNIZERS = ("crf_ner", "ner")
 SENTENCES_OF_A_DOCUMENT = 100
 
 
@@ -44,9 +49,10 @@ def main(
 ) -> None:
     """Measure, and write medians and ratios."""
     torch.set_num_threads(threads)
+    models = TAGGERS if corpus in corpus_names() else RECOGNIZERS
     pipelines = {
         model: spacy.load(work / corpus / f"{model}-0" / "model-best")
-        for model in MODELS
+        for model in models
     }
     sentences = texts_of(work / corpus, "test")
     documents = [
@@ -59,11 +65,17 @@ def main(
         "rounds": rounds,
         "sentences": throughput(pipelines, sentences, rounds),
         "documents": throughput(pipelines, documents, rounds),
-        "bfloat16": half_precision(pipelines, work / corpus, sentences, rounds),
         "latency": latency(pipelines, sentences),
     }
-    for unit in ("sentences", "documents", "bfloat16"):
-        msg.text(f"{unit}: {result[unit]['crf_ner / ner']:.2f} × the words/s of ner")
+    units = ["sentences", "documents"]
+    if models == RECOGNIZERS:
+        folder = work / corpus
+        result["bfloat16"] = half_precision(pipelines, folder, sentences, rounds)
+        units.append("bfloat16")
+    own, peer = models
+    for unit in units:
+        ratio = result[unit][f"{own} / {peer}"]
+        msg.text(f"{unit}: {ratio:.2f} × the words/s of {peer}")
     write_result(f"inference-{corpus}", result)
 
 
@@ -113,16 +125,17 @@ def words_per_second(
 def throughput(
     pipelines: "Mapping[str, Language | HalfPrecision]", texts: list[str], rounds: int
 ) -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): Median words per second and quartiles of each
-    pipeline, and their ratio.
+    """RETURNS (dict[str, Any]): Median words per second and quartiles of each of two
+    pipelines, and their ratio.
     """
     speeds = words_per_second(pipelines, texts, rounds)
     median = medians(speeds)
+    own, peer = pipelines
     return {
         "texts": len(texts),
         "median words/s": median,
         "quartiles": quartiles(speeds),
-        "crf_ner / ner": median["crf_ner"] / median["ner"],
+        f"{own} / {peer}": median[own] / median[peer],
     }
 
 

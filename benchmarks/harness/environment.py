@@ -21,6 +21,7 @@ def describe(benchmark: str, torch_threads: int | None = None) -> dict[str, Any]
         "packages": versions(),
         "machine": platform.machine(),
         "processor": _processor(),
+        "extensions": _extensions(),
         "cores": os.cpu_count(),
         "threads": os.environ.get("OMP_NUM_THREADS", "default"),
     }
@@ -42,3 +43,16 @@ def _processor() -> str:
         return names[0].partition(":")[2].strip()
     except (OSError, IndexError):
         return platform.processor()
+
+
+def _extensions() -> list[str]:
+    """RETURNS (list[str]): The vector extensions of the processor that decide how fast
+    it computes, as Linux calls them.
+    """
+    try:
+        with open("/proc/cpuinfo", encoding="utf8") as lines:
+            flags = next(line for line in lines if line.startswith("flags")).split()
+    except (OSError, StopIteration):
+        return []
+    known = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8")
+    return [name for name in known if name in flags]

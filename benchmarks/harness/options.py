@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-CorpusName = Annotated[str, typer.Argument(help="wnut17 or ncbi-disease")]
+CorpusName = Annotated[str, typer.Argument(help="Name of the corpus")]
 Threads = Annotated[int, typer.Option(help="Threads of torch")]
 Rounds = Annotated[int, typer.Option(help="Times that each is measured")]
 Work = Annotated[Path, typer.Option(help="Folder with models")]

@@ -280,7 +280,9 @@ def tag_posterior(case: Case) -> bool:
     pairs: Any = case.rng.integers(0, k, size=(case.rng.integers(0, 4), 2))
     if case.is_wrong:
         pairs = hostile.hostile_integers(case.rng, pairs, k)
-    meant = hostile.as_integers(pairs, k, (None, 2))
+    # None stands for no pairs.
+    given_pairs = np.zeros((0, 2), np.int64) if pairs is None else pairs
+    meant = hostile.as_integers(given_pairs, k, (None, 2))
     expected = enumerate_paths(plain)
     lattice = case.lattice
     call = lambda: crf.tag_posterior(lattice, pairs, case.backend)  # noqa: E731
