@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import spacy
-from spacy.cli.package import package
 from spacy.training import Example
 
 from tests.helpers.component import small_model
+from tests.helpers.packages import install_package
 
 # `spacy package` leaves the closing of its files to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:.*unclosed file")
@@ -35,16 +35,7 @@ def pipeline(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def target(pipeline):
-    sources, target = pipeline.parent / "sources", pipeline.parent / "target"
-    sources.mkdir()
-    package(pipeline, sources, create_sdist=False, silent=True)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    subprocess.run(
-        [*pip, "--no-build-isolation", "--target", target, *sources.iterdir()],
-        check=True,
-        capture_output=True,
-    )
-    return target
+    return install_package(pipeline, pipeline.parent)
 
 
 @pytest.fixture

@@ -62,10 +62,14 @@ class TokenAttribute:
             return theirs
         aligned = np.zeros(len(x), dtype=np.uint64)
         x2y = example.alignment.x2y
-        for n in range(len(x)):
-            values = set(theirs[x2y[n]].tolist())
-            if len(values) == 1:
-                aligned[n] = values.pop()
+        lengths = np.asarray(x2y.lengths)
+        with_any = np.flatnonzero(lengths)
+        if len(with_any):
+            values = theirs[np.asarray(x2y.data)]
+            first = (np.cumsum(lengths) - lengths)[with_any]
+            lowest = np.minimum.reduceat(values, first)
+            agree = lowest == np.maximum.reduceat(values, first)
+            aligned[with_any] = np.where(agree, lowest, 0)
         return aligned
 
     def write(self, doc: Doc, ids: Ids) -> None:

@@ -24,9 +24,11 @@ from tests.helpers.component import (
     make_examples,
     make_nlp,
     recognizer,
+    run_python,
     small_model,
     trained_nlp,
 )
+from tests.helpers.packages import install_package
 from tests.helpers.paths import ROOT
 
 LISTENER = {"@architectures": "spacy.Tok2VecListener.v1", "width": 16}
@@ -407,8 +409,8 @@ def scores(nlp, corpus):
 
 def test_shared_tok2vec_of_the_page_is_trained(page_pipeline, demo_corpus):
     nlp = spacy.load(page_pipeline)
-    assert nlp.pipe_names == ["tok2vec", "tagger", "crf_ner"]
-    listening = ["tagger", "crf_ner"]
+    assert nlp.pipe_names == ["tok2vec", "crf_tagger", "crf_ner"]
+    listening = ["crf_tagger", "crf_ner"]
     assert nlp.get_pipe("tok2vec").listening_components == listening
     config = nlp.config.interpolate()["components"]["crf_ner"]["model"]["tok2vec"]
     assert config["width"] == recognizer(nlp).model.get_ref("scores").get_dim("nI")
@@ -417,9 +419,28 @@ def test_shared_tok2vec_of_the_page_is_trained(page_pipeline, demo_corpus):
     assert result["ents_f"] > 0.3
 
 
+# `spacy package` leaves the closing of its files to the garbage collector.
+@pytest.mark.filterwarnings("ignore:.*unclosed file")
+def test_pipeline_of_the_page_is_packaged(page_pipeline, tmp_path):
+    target = install_package(page_pipeline, tmp_path, "both")
+    text = "We saw Saturn through the 8-inch Dobsonian."
+    program = """
+import sys
+import spacy
+sys.path.insert(0, sys.argv[1])
+doc = spacy.load("en_both")(sys.argv[2])
+print([token.tag_ for token in doc], [(ent.text, ent.label_) for ent in doc.ents])
+"""
+    found = run_python("-c", program, str(target), text)
+    doc = spacy.load(page_pipeline)(text)
+    tags = [token.tag_ for token in doc]
+    assert "CAPITAL" in tags
+    assert found.strip() == f"{tags} {[(ent.text, ent.label_) for ent in doc.ents]}"
+
+
 def test_tok2vec_of_the_page_is_frozen(page_pipeline, demo_corpus, tmp_path):
     """Frozen and annotating, it stays as it is, and what listens learns on it."""
-    width = "${components.tok2vec.model.encode.width}"
+    width = "${components.tok2vec.model.width}"
     sections = split_config(config_of_the_page().replace(width, "128"))
     for name in list(sections):
         if name.startswith("components.tok2vec"):
@@ -444,7 +465,7 @@ def test_listener_of_the_page_is_replaced_and_sourced(page_pipeline, demo_corpus
     docs = [example.reference.text for example in Corpus(demo_corpus)(nlp)]
     expected = [entities(doc) for doc in nlp.pipe(docs)]
     nlp.replace_listeners("tok2vec", "crf_ner", ["model.tok2vec"])
-    assert nlp.get_pipe("tok2vec").listening_components == ["tagger"]
+    assert nlp.get_pipe("tok2vec").listening_components == ["crf_tagger"]
     assert [entities(doc) for doc in nlp.pipe(docs)] == expected
     alone = spacy.blank("en")
     alone.add_pipe("crf_ner", source=nlp)
