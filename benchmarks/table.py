@@ -8,6 +8,7 @@ from typing import Any
 import srsly
 
 from .harness.training import CORPORA, REGROUPED, RESULTS
+from .harness.treebanks import corpus_names
 
 NAMES = {
     "ncbi-disease": "NCBI-disease",
@@ -16,6 +17,7 @@ NAMES = {
     "ncbi-documents": "NCBI-disease in documents of 8 sentences",
 }
 SPEED_CORPORA = ("wnut17", "ncbi-disease")
+TREEBANK_NAMES = {"ewt": "UD English EWT", "imst": "UD Turkish IMST"}
 KNOWLEDGE = {
     "vectors": "vectors made from MiniLM",
     "transformer": "MiniLM trained further",
@@ -26,6 +28,7 @@ def main() -> None:
     """Print all tables."""
     print_accuracy()
     print_pretrained()
+    print_tagging()
     print_calibration()
     print_partial_annotation()
     print_speed()
@@ -66,6 +69,36 @@ def print_scores(results: dict[str, str]) -> None:
         means = read(name)["mean"]
         cells = [cell(means[model]) for model in ("crf_ner", "ner")]
         print(f"| {row} | {cells[0]} | {cells[1]} |")
+
+
+def print_tagging() -> None:
+    """Print the accuracy of taggers, as far as it is measured."""
+    print(
+        "\n| test, mean of 3 seeds | `crf_tagger` | `tagger` | unknown words: "
+        "`crf_tagger` | `tagger` | ECE before | after |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for corpus in corpus_names():
+        treebank, column = corpus.split("-")
+        for ending, words in (("", ""), ("-vectors", ", vectors made from MiniLM")):
+            name = f"tagging-{corpus}{ending}"
+            if (RESULTS / f"{name}.json").exists():
+                row = f"{TREEBANK_NAMES[treebank]}, {column.upper()}{words}"
+                print_tagger_scores(row, read(name)["mean"])
+
+
+def print_tagger_scores(row: str, means: dict[str, dict[str, float]]) -> None:
+    """Print a row of the table of taggers."""
+    ours, peer = means["crf_tagger"], means["tagger"]
+    cells = [
+        f"**{100 * ours['test_acc']:.1f}** ± {100 * ours['test_acc_sd']:.1f}",
+        f"{100 * peer['test_acc']:.1f} ± {100 * peer['test_acc_sd']:.1f}",
+        f"**{100 * ours['test_unknown_acc']:.1f}**",
+        f"{100 * peer['test_unknown_acc']:.1f}",
+        f"{ours['test_ece']:.3f}",
+        f"{ours['test_ece_calibrated']:.3f}",
+    ]
+    print(f"| {row} | {' | '.join(cells)} |")
 
 
 def print_calibration() -> None:

@@ -46,8 +46,8 @@ from .harness.treebanks import TREEBANKS, convert, corpus_names
 MODELS = ("crf_tagger", "tagger")
 # As many words for both: crf_tagger has larger batches at first.
 BUDGETS = {
-    "crf_tagger": {"ewt": Budget(3000, 200), "imst": Budget(1600, 100)},
-    "tagger": {"ewt": Budget(4600, 200), "imst": Budget(3200, 100)},
+    "crf_tagger": {"ewt": Budget(2000, 200), "imst": Budget(800, 100)},
+    "tagger": {"ewt": Budget(3400, 200), "imst": Budget(2400, 100)},
 }
 VECTORS = {
     "crf_tagger": "components.crf_tagger.model.tok2vec.include_static_vectors",

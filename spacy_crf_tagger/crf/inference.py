@@ -3,6 +3,7 @@
 from typing import Optional, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import checks, limits
 from .arrays import Array
@@ -121,6 +122,22 @@ def require_possible(log_scores: Array) -> None:
     impossible = log_scores == -np.inf
     if bool(impossible.any()):
         raise ImpossibleSequenceError([bool(value) for value in impossible].index(True))
+
+
+def require_possible_tags(
+    marginals: NDArray[np.float64], lengths: NDArray[np.int64]
+) -> None:
+    """Check that every sequence has an allowed path, when its marginals are there.
+
+    marginals (NDArray[float]): The probability of each tag at each token, [N, K].
+    lengths (NDArray[int]): Tokens of each sequence, [B].
+    RAISES (ImpossibleSequenceError): If they are zero; names the first such sequence.
+    """
+    occupied = lengths > 0
+    first_tokens = (np.cumsum(lengths) - lengths)[occupied]
+    totals = np.ones(len(lengths))
+    totals[occupied] = marginals[first_tokens].sum(axis=1)
+    require_possible(np.where(totals > 0, 0.0, -np.inf))
 
 
 def require_good(log_scores: Array, lattice: Lattice) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from . import checks
 from .arrays import to_numpy
 from .backends.protocol import Backend
-from .inference import require_lattice, require_possible
+from .inference import require_lattice, require_possible_tags
 from .lattice import Lattice, Lengths, offsets_of
 from .posterior import tag_posterior
 from .scheme import OUTSIDE, TaggedSpans, TagScheme
@@ -116,11 +116,7 @@ class SpanPosterior:
 
         RAISES (ValueError): If one has none; names the first such sequence.
         """
-        occupied = np.diff(self.offsets) > 0
-        first_tokens = self.offsets[:-1][occupied]
-        totals = np.ones(len(occupied))
-        totals[occupied] = self.tags[first_tokens].sum(1)
-        require_possible(np.where(totals > 0, 0.0, -np.inf))
+        require_possible_tags(self.tags, np.diff(self.offsets))
 
     def probabilities(self, start: Ints, end: Ints, label: Ints) -> Floats:
         """Compute the probability of spans, each in time linear in its length.

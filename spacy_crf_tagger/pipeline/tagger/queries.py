@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 
 from ...crf import Lattice, k_best, log_partition, sample
 from ...crf.arrays import to_numpy
+from ...crf.inference import require_possible_tags
 from ..documents import naming_document
 from .decoding import marginals_of
 
@@ -40,9 +41,10 @@ def tag_marginals(lattices: Lattices) -> List[NDArray[np.float64]]:
     """
     answers: List[NDArray[np.float64]] = []
     for docs, lattice in lattices:
+        marginals = marginals_of(lattice)
         with naming_document(docs, ADVICE):
-            log_partition(lattice)
-        answers += np.split(marginals_of(lattice), np.cumsum(lattice.lengths)[:-1])
+            require_possible_tags(marginals, lattice.lengths)
+        answers += np.split(marginals, np.cumsum(lattice.lengths)[:-1])
     return answers
 
 
