@@ -283,11 +283,11 @@ def test_configs_are_filled(name):
     assert dict(nlp.config) == dict(config)
 
 
-@pytest.mark.parametrize("name", ["crf_ner", "crf_ner_trf"])
+@pytest.mark.parametrize("name", ["crf_ner", "crf_ner_trf", "crf_tagger"])
 def test_every_setting_of_ours_is_explained(name):
     text = (ROOT / "configs" / f"{name}.cfg").read_text("utf8")
     sections = re.split(r"^\[", text, flags=re.MULTILINE)
-    ours = [part for part in sections if part.startswith("components.crf_ner")]
+    ours = [part for part in sections if part.startswith("components.crf_")]
     lines = [line for part in ours for line in part.split("\n")[1:] if line]
     settings = [
         (above, line)
@@ -298,11 +298,12 @@ def test_every_setting_of_ours_is_explained(name):
     assert [line for above, line in settings if not above.startswith("#")] == []
 
 
-def test_config_of_the_component_is_its_default():
-    config = load_config(ROOT / "configs" / "crf_ner.cfg")
+@pytest.mark.parametrize("name", ["crf_ner", "crf_tagger"])
+def test_config_of_a_component_is_its_default(name):
+    config = load_config(ROOT / "configs" / f"{name}.cfg")
     nlp = spacy.blank("en")
-    nlp.add_pipe("crf_ner")
-    assert config["components"]["crf_ner"] == nlp.config["components"]["crf_ner"]
+    nlp.add_pipe(name)
+    assert config["components"][name] == nlp.config["components"][name]
 
 
 def test_config_with_vectors_differs_in_nothing_else():

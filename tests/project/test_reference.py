@@ -29,7 +29,13 @@ from tests.helpers.paths import ROOT
 REFERENCE = ROOT / "docs" / "reference"
 COMPONENT = "spacy_crf_tagger.pipeline.ner.component.CRFEntityRecognizer"
 # What `TagTask` asks of a class, which a user neither calls nor sets.
-CLASS_VARIABLES = {"advice", "settings_type", "tag_settings"}
+CLASS_VARIABLES = {
+    "advice",
+    "outside_tag",
+    "scores_setting",
+    "settings_type",
+    "tag_settings",
+}
 COMMANDS = {
     name: command
     for name, command in typer.main.get_command(app).commands.items()
