@@ -84,7 +84,7 @@ BUDGETS = {
     "wnut17": Budget(1200, 200),
     "ncbi-disease": Budget(1600, 200),
 }
-QUICK = {"astronomy": Budget(80, 40)}
+QUICK = {"astronomy": Budget(50, 50)}
 
 
 def main(

@@ -15,6 +15,7 @@ from spacy_crf_tagger.crf import (
     negative_log_likelihood,
     viterbi,
 )
+from spacy_crf_tagger.crf.backends.numba import backend as numba_backend
 
 from .brute_force import (
     Enumeration,
@@ -105,39 +106,49 @@ def test_only_the_unlikely_path_may_start(
 
 
 @pytest.mark.parametrize("gap", GAPS)
-@pytest.mark.parametrize("late", [0, 4, 250, 499])
-def test_only_the_unlikely_path_passes_a_late_token(
-    gap: float, late: int, engine: Engine
-) -> None:
-    length = 500
+def test_only_the_unlikely_path_passes_a_late_token(gap: float, engine: Engine) -> None:
+    length, late = 500, [0, 4, 250, 499]
     lattice = two_worlds(length, (0.0, -gap))
-    allowed = np.ones((length, 2), dtype=bool)
-    allowed[late, 0] = False
-    lattice = engine.prepare(lattice.restrict(allowed))
-    assert_only_path(engine, lattice, tag=1, score=-gap * length)
+    allowed = np.ones((len(late), length, 2), dtype=bool)
+    allowed[range(len(late)), late, 0] = False
+    together = Lattice(
+        np.tile(lattice.emissions, (len(late), 1)),
+        *lattice.scores[1:],
+        [length] * len(late),
+    ).restrict(allowed.reshape(-1, 2))
+    assert_only_path(engine, engine.prepare(together), tag=1, score=-gap * length)
+    # Torch does the same with one sequence as with several.
+    if engine.backend is numba_backend:
+        for own in allowed:
+            assert_only_path(engine, lattice.restrict(own), tag=1, score=-gap * length)
 
 
 def assert_only_path(engine: Engine, lattice: Lattice, tag: int, score: float) -> None:
-    length = len(lattice.emissions)
+    """Check the answers where each sequence has one path, all of the same tag."""
+    n_tokens, n_sequences = len(lattice.emissions), len(lattice.lengths)
     marginals = forward_backward(lattice, engine.backend)
-    expected = np.tile(np.eye(2)[tag], (length, 1))
-    np.testing.assert_allclose(marginals.log_z, [score], rtol=1e-12)
+    expected = np.tile(np.eye(2)[tag], (n_tokens, 1))
+    np.testing.assert_allclose(marginals.log_z, [score] * n_sequences, rtol=1e-12)
     np.testing.assert_allclose(marginals.tags, expected, atol=1e-9)
-    np.testing.assert_allclose(marginals.start, expected[0], atol=1e-9)
-    np.testing.assert_allclose(marginals.end, expected[0], atol=1e-9)
+    ends = n_sequences * expected[0]
+    np.testing.assert_allclose(marginals.start, ends, atol=1e-9)
+    np.testing.assert_allclose(marginals.end, ends, atol=1e-9)
     edges = np.diag(expected[0])
     np.testing.assert_allclose(
-        marginals.transitions, (length - 1) * edges, rtol=1e-9, atol=1e-9
+        marginals.transitions,
+        (n_tokens - n_sequences) * edges,
+        rtol=1e-9,
+        atol=1e-9,
     )
-    rows = inner_rows(lattice.lengths)
+    last = np.intersect1d(inner_rows(lattice.lengths), np.cumsum(lattice.lengths) - 1)
     np.testing.assert_allclose(
-        edge_marginals(lattice, rows[-1:], engine.backend),
-        np.tile(edges, (len(rows[-1:]), 1, 1)),
+        edge_marginals(lattice, last, engine.backend),
+        np.tile(edges, (len(last), 1, 1)),
         atol=1e-9,
     )
     paths = viterbi(lattice, engine.backend)
-    np.testing.assert_array_equal(paths.tags, np.full(length, tag))
-    np.testing.assert_allclose(paths.scores, [score], rtol=1e-12)
+    np.testing.assert_array_equal(paths.tags, np.full(n_tokens, tag))
+    np.testing.assert_allclose(paths.scores, [score] * n_sequences, rtol=1e-12)
 
 
 @pytest.mark.parametrize("gap", GAPS)

@@ -61,14 +61,14 @@ def peak_memory(path, output, nlp):
 @pytest.mark.parametrize("kind", ["conll", "jsonl"])
 def test_memory_does_not_grow_with_the_file(tmp_path, nlp, kind):
     small = write_lines(tmp_path / f"small.{kind}", kind, 500)
-    large = write_lines(tmp_path / f"large.{kind}", kind, 4000)
+    large = write_lines(tmp_path / f"large.{kind}", kind, 2000)
     output = tmp_path / "out.spacy"
     # The first time, words are new to the vocabulary and the tokenizer.
     _, before, after = (
         peak_memory(path, output, nlp) for path in (small, small, large)
     )
-    assert len(DocBin().from_disk(output)) == 4000
-    # Kept whole, 3,500 documents are many times as much.
+    assert len(DocBin().from_disk(output)) == 2000
+    # Kept whole, 1,500 documents are many times as much.
     assert after - before < 250_000
 
 
@@ -86,7 +86,9 @@ def test_the_bytes_are_those_of_a_docbin(tmp_path, nlp):
     for doc in docs[::3]:
         doc.set_ents([Span(doc, 0, 1, "X")], missing=[doc[2:3]], default="outside")
     docs += [Doc(nlp.vocab, words=["a", "b"], sent_starts=[True, False])]
-    for some in (docs, docs[:1], docs[-1:], docs[:16], [], docs * 1000):
+    # More than 2¹⁶ documents, of which MessagePack writes the number in another way.
+    many = docs * 20 + docs[-1:] * 2**16
+    for some in (docs, docs[:1], docs[-1:], docs[:16], [], many):
         assert same_bytes(some, tmp_path)
 
 

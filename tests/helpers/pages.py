@@ -9,9 +9,12 @@ A block of `py` is shown and not run.
 """
 
 import io
+import multiprocessing
+import os
 import re
 import shlex
-import sys
+import traceback
+import warnings
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Dict, Iterator, NamedTuple
@@ -98,5 +101,41 @@ def run_page(path: Path) -> None:
         printed = ""
 
 
-if __name__ == "__main__":
-    run_page(Path(sys.argv[1]))
+# Each page runs in a new process, as a fork of one that has imported these: that takes
+# longer than most pages. Nothing of ours is among them, so that a page must import what
+# it uses.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["spacy", "torch", "numba"])
+
+
+def run_page_apart(path: Path, folder: Path, timeout: float) -> str:
+    """Run the blocks of a page in a process of its own.
+
+    path (Path): The page.
+    folder (Path): The current folder of the process.
+    timeout (float): After how many seconds it is ended.
+    RETURNS (str): What went wrong; nothing if all went well.
+    """
+    errors = folder / "errors.txt"
+    process = PROCESSES.Process(target=_run_page_in, args=(path, folder, errors))
+    process.start()
+    try:
+        process.join(timeout)
+        status = process.exitcode
+    finally:
+        process.kill()
+        process.join()
+        process.close()
+    if status is None:
+        return f"{path} is not done after {timeout} seconds"
+    written = errors.read_text("utf8") if errors.exists() else ""
+    return written or (f"{path} ended with {status}" if status else "")
+
+
+def _run_page_in(path: Path, folder: Path, errors: Path) -> None:
+    os.chdir(folder)
+    warnings.simplefilter("error", UserWarning)
+    try:
+        run_page(path)
+    except BaseException:
+        errors.write_text(traceback.format_exc(), "utf8")

@@ -2,8 +2,6 @@
 
 import re
 import shlex
-import subprocess
-import sys
 
 import pytest
 import spacy
@@ -54,14 +52,24 @@ def has_code(path):
 
 @pytest.mark.parametrize("path", filter(has_code, DOCUMENTS), ids=name_of)
 def test_pages_run(path, tmp_path):
-    result = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", pages.__file__, str(path)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
+    assert pages.run_page_apart(path, tmp_path, timeout=240) == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("raise OSError('full')", "OSError: full"),
+        ("raise SystemExit(0)", "SystemExit"),
+        ("import warnings\nwarnings.warn('old')", "UserWarning: old"),
+        ("import os\nos._exit(3)", "ended with 3"),
+        ("import time\ntime.sleep(600)", "not done after"),
+    ],
+)
+def test_page_that_fails_apart_is_found(code, error, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"```python\n{code}\n```\n", "utf8")
+    timeout = 1 if "sleep" in code else 240
+    assert error in pages.run_page_apart(page, tmp_path, timeout)
 
 
 def test_block_that_fails_is_found(tmp_path):

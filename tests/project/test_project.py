@@ -250,16 +250,21 @@ def test_workflow_compare(trained):
     again = run(project, "run", "compare")
     assert again.count("nothing changed") == len(PROJECT["workflows"]["compare"])
     config = project / "configs" / "ner.cfg"
-    config.write_text(config.read_text("utf8") + "\n# changed\n", "utf8")
+    text = config.read_text("utf8")
+    changed = text.replace("\nmax_epochs = 0\n", "\nmax_epochs = 1\n")
+    assert changed != text
+    config.write_text(changed, "utf8")
     after = run(project, "run", "compare")
     assert "Skipping 'train': nothing changed" in after
     assert "Skipping 'train-ner'" not in after
+    assert "Skipping 'table'" not in after
 
 
 @needs_minilm
 @pytest.mark.transformers
 @pytest.mark.slow
-def test_workflow_vectors(project):
+def test_workflow_vectors(trained):
+    project = trained
     with_steps(project, demo_steps=250)
     run(project, "run", "encoder")
     run(project, "run", "vectors")
