@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spacy import blank
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 
 from .training import DATA, PARTS, spacy
 
@@ -63,12 +63,11 @@ def convert(corpus: str, folder: Path) -> None:
 
 def _keep_column(source: Path, target: Path, column: str, lang: str) -> None:
     """Write documents whose tags are those of one column, and that have no other
-    annotation.
+    annotation. It is not said where their spaces are, so that `spacy train` takes their
+    tokens as they are rather than its tokenizer's.
     """
     kept = DocBin(attrs=["ORTH", "TAG"])
     for doc in DocBin().from_disk(source).get_docs(blank(lang).vocab):
-        if column == "upos":
-            for token in doc:
-                token.tag_ = token.pos_
-        kept.add(doc)
+        tags = [token.tag_ if column == "xpos" else token.pos_ for token in doc]
+        kept.add(Doc(doc.vocab, words=[token.text for token in doc], tags=tags))
     kept.to_disk(target)
