@@ -111,6 +111,13 @@ def calibrate(
     measured_after = _measure(nlp, examples, pipe, "Measuring after")
     _report(measured_before, measured_after)
     _summarise([before, after], [measured_before, measured_after])
+    if _is_worse(measured_before, measured_after):
+        msg.warn(
+            "The scores are less reliable than before",
+            "The temperature fits the probabilities of all annotated tokens, those of "
+            "missed entities included. Keep the pipeline as it was, or calibrate it on "
+            "more documents.",
+        )
     if not 1.001 * LOWEST < after < HIGHEST / 1.001:
         msg.warn(
             f"The temperature is at the bound of {LOWEST:g} to {HIGHEST:g}",
@@ -151,6 +158,12 @@ def _writing_scores(pipe: "CRFPipe") -> Iterator[None]:
         yield
     finally:
         pipe.cfg[setting] = None
+
+
+def _is_worse(before: "Reliability", after: "Reliability") -> bool:
+    """RETURNS (bool): Whether both measures say so: each has its whims."""
+    errors = [(before.ece, after.ece), (before.brier, after.brier)]
+    return all(a is not None and b is not None and a > b for b, a in errors)
 
 
 def _report(before: "Reliability", after: "Reliability") -> None:

@@ -2,7 +2,8 @@ import sys
 
 import pytest
 import spacy
-from spacy.training import Corpus
+from spacy.tokens import Span
+from spacy.training import Corpus, Example
 
 from spacy_crf_tagger.evaluation.calibration import fit_temperature
 from spacy_crf_tagger.evaluation.plots import plot_reliability
@@ -128,6 +129,24 @@ def test_component_that_is_meant(crf, folder, tmp_path):
     exit_code, text = crf("calibrate", *files, "-c", "crf_tagger")
     assert exit_code == 1
     assert "needs annotated documents with tags" in text
+
+
+def test_scores_that_become_less_reliable_are_doubtful(crf, folder, tmp_path):
+    """All predicted entities are right, and as many are missed as there can be."""
+    nlp = spacy.load(folder / "model")
+    examples = []
+    for doc in nlp.pipe(text for text in TEXTS if text.strip()):
+        reference = nlp.make_doc(doc.text)
+        ents = [Span(reference, ent.start, ent.end, ent.label) for ent in doc.ents]
+        missed = [token.i for token in doc if not token.ent_type]
+        ents += [Span(reference, i, i + 1, "PERSON") for i in missed]
+        reference.set_ents(ents, default="outside")
+        examples.append(Example(nlp.make_doc(doc.text), reference))
+    dev = save_references(examples, tmp_path / "dev.spacy")
+    _, text = crf("calibrate", folder / "model", dev, tmp_path / "new")
+    assert "less reliable than before" in text
+    _, text = crf("calibrate", folder / "model", folder / "dev.spacy", tmp_path / "new")
+    assert "less reliable than before" not in text
 
 
 def test_temperature_at_its_bound_is_doubtful(crf, tmp_path):
