@@ -121,6 +121,8 @@ def _suit_tok2vec(config: Config, components: Dict[str, str], notes: List[str]) 
         sources = listens_to(config, tok2vec)
         if sources:
             by_source.setdefault(sources[0], []).append(name)
+        elif "Listener" in architecture:
+            notes.append(f"The tok2vec of {name} is left: there is no such upstream.")
         else:
             new = _our_tok2vec([factory], tok2vec)
             config["components"][name]["model"]["tok2vec"] = new

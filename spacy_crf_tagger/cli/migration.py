@@ -70,6 +70,9 @@ def migrate_config(base: Config, only: Sequence[str] = ()) -> Migration:
         if not isinstance(config.get(section), dict):
             raise ValueError(f"This is no config of a pipeline: it has no [{section}].")
     sections: Dict[str, Dict[str, Any]] = config["components"]
+    for name, content in sections.items():
+        if not isinstance(content, dict):
+            raise ValueError(f"components.{name} must be a section, not {content!r}.")
     components = _find_components(sections, only)
     notes: List[str] = []
     for name, factory in components.items():
@@ -130,7 +133,7 @@ def listens_to(config: Config, tree: Any) -> List[str]:
                 for name, component in config["components"].items()
                 if _is_source(name, component)
             ]
-            found += sources if upstream == "*" else [upstream]
+            found += [n for n in sources if upstream in ("*", n)]
     return found
 
 

@@ -6,7 +6,7 @@ import spacy
 from spacy.cli.init_config import init_config
 from spacy.training import Example
 from spacy.util import load_config, load_model_from_config
-from thinc.api import Config
+from thinc.api import Adam, Config
 
 from spacy_crf_tagger.cli.migration import fill_config
 from tests.helpers.paths import CONFIGS
@@ -192,8 +192,10 @@ def train(config):
     example = Example.from_dict(nlp.make_doc("Ada left"), gold)
     for token in example.reference:
         token.tag_ = "X" if token.i else "Y"
-    nlp.initialize(lambda: [example])
-    return nlp, [nlp.update([example]) for _ in range(4)]
+    sgd = nlp.initialize(lambda: [example])
+    if not isinstance(config["training"]["optimizer"]["learn_rate"], float):
+        sgd = Adam(0.00005)  # the schedule would begin at 0
+    return nlp, [nlp.update([example], sgd=sgd) for _ in range(4)]
 
 
 @pytest.mark.parametrize("options", [[], ["--recipe"]])
@@ -203,7 +205,9 @@ def test_configs_of_spacy_train_with_our_components(
     migrate, pipeline, optimize, options
 ):
     base = init_config(lang="en", pipeline=pipeline, optimize=optimize)
-    config, _ = migrate(base, *options)
+    config, printed = migrate(base, *options)
+    assert ("--recipe does it" in printed) == (not options)
+    assert ("Changed as we recommend" in printed) == bool(options)
     nlp, losses = train(config)
     alone = options and len(pipeline) == 1
     assert nlp.pipe_names == (pipeline if alone else ["tok2vec", *pipeline])
@@ -467,6 +471,7 @@ def test_what_cannot_be_migrated_is_said(fail, crf, tmp_path, name, change, mess
         ("", "it has no [nlp]"),
         ("[paths]\ntrain = null\n", "it has no [nlp]"),
         ('[nlp]\nlang = "en"\n[components]\n', "The config has no components"),
+        ("[nlp]\n[components]\nner = 3\n", "components.ner must be a section"),
         (
             '[nlp]\n[components]\n[components.ner]\nfactory = "ner"\n'
             "[components.ner.model]\nx = 1\n",
