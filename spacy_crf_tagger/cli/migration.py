@@ -253,9 +253,7 @@ def _our_scorer(factory: str) -> str:
 def _migrate_model(section: Dict[str, Any], where: str, notes: List[str]) -> None:
     model = section.pop("model", None)
     if model is None:
-        notes.append(
-            f"{where} has no model of its own, and gets ours with our tok2vec."
-        )
+        notes.append(f"{where} has no model section, and gets ours with our tok2vec.")
         return
     if isinstance(model, dict) and model.get("@architectures") == ARCHITECTURE:
         section["model"] = model
