@@ -53,7 +53,8 @@ def check_model(model: CRFModel) -> None:
     if not shims or not isinstance(shims[0], TagScorer):
         raise ValueError(
             "its model must be built by spacy_crf_tagger.BiLSTMAttentionCRF.v1, "
-            f"which scores tags; got '{model.name}'."
+            f"which scores tags; got '{model.name}'. `python -m spacy crf migrate` "
+            "puts it into a config that had ner or tagger."
         )
 
 

@@ -46,11 +46,16 @@ def test_a_terminal_may_lack_characters(tmp_path):
 @pytest.mark.parametrize(
     ("command", "options"),
     [
-        ([], "convert compare show calibrate vectors warm-up"),
+        ([], "convert init-config migrate compare show calibrate vectors warm-up"),
         (
             ["convert"],
             "--format --lang --n-sents --label-column --md5 --strict INPUT OUTPUT",
         ),
+        (
+            ["init-config"],
+            "--lang --pipeline --optimize --vectors --force OUT config.cfg",
+        ),
+        (["migrate"], "--component --recipe --code BASE OUT ner.cfg"),
         (["compare"], "--output --names METRICS_JSON"),
         (["show"], "--path --require PIPELINE TEXT"),
         (["warm-up"], "container"),
