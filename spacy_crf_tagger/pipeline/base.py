@@ -14,6 +14,7 @@ from typing import (
     Iterable,
     Iterator,
     List,
+    Mapping,
     Optional,
     Sequence,
     Tuple,
@@ -151,9 +152,10 @@ class CRFPipe(TagTask, TrainablePipe):  # type: ignore[misc]
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         check_lexeme_norms(self.vocab, self.name)
-        if isinstance(labels, str):
+        if isinstance(labels, (str, Mapping)):
             raise ValueError(
-                f"Component '{self.name}': labels must be a list, not {labels!r}."
+                f"Component '{self.name}': labels must be a list, not {labels!r}. The "
+                "dictionary that `spacy init labels` writes for ner holds its moves."
             )
         found = self.find_labels(get_examples()) if labels is None else labels
         new = [label for label in found if label not in self.labels]

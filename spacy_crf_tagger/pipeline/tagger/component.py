@@ -67,7 +67,7 @@ nO = null
 width = 128
 attrs = ["NORM", "SHAPE", "PREFIX", "PREFIX2", "PREFIX3", "SUFFIX1", "SUFFIX2",
     "SUFFIX", "SUFFIX4"]
-rows = [5000, 2500, 1000, 2500, 5000, 500, 1500, 2500, 5000]
+rows = [20000, 2500, 1000, 2500, 5000, 500, 1500, 5000, 10000]
 include_static_vectors = false
 form_dropout = 0.2
 """

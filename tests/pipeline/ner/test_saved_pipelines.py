@@ -109,10 +109,12 @@ def test_labels_added_in_any_way_are_guarded(tmp_path):
         spacy.load(tmp_path)
 
 
-def test_labels_given_as_a_string():
+@pytest.mark.parametrize("labels", ["PE", {"0": {"": 2}, "1": {"PERSON": 3}}])
+def test_labels_must_be_a_list(labels):
+    """The dictionary is what `spacy init labels` writes for ner."""
     nlp = make_nlp()
-    with pytest.raises(ValueError, match=r"'crf_ner'.*must be a list, not 'PE'"):
-        recognizer(nlp).initialize(lambda: make_examples(nlp), nlp=nlp, labels="PE")
+    with pytest.raises(ValueError, match=r"'crf_ner'.*must be a list, not ['{]"):
+        recognizer(nlp).initialize(lambda: make_examples(nlp), nlp=nlp, labels=labels)
 
 
 def test_messages_name_some_of_many_labels():
