@@ -15,9 +15,7 @@ BAD_ANNOTATION = "annotation that cannot be read"
 NO_ANNOTATOR = "nobody has this name or number (--annotator)"
 NOT_ANNOTATED = "Read tasks without annotation as not annotated"
 NOT_BY = "Read tasks that the annotator has not done as not annotated"
-DISAGREEMENT = (
-    "Left out what annotators disagree on (choose one of them by --annotator)"
-)
+DISAGREEMENT = "Left out what annotators disagree on (see --annotator)"
 
 _TEXT = "text"
 _MOST_NAMES = 20

@@ -161,7 +161,7 @@ def test_odd_characters(nlp):
     assert isinstance(reading.docs[0], Doc)
 
 
-VALUES = [None, True, 0, "", "a", [], {}, [{}], ["a", {"entities": [[0, 1, "X"]]}],
+VALUES = [None, True, 0, [], {}, [{}], ["a", {"entities": [[0, 1, "X"]]}],
           {"paragraphs": [{}]}, {"paragraphs": [paragraph()]}]  # fmt: skip
 
 
