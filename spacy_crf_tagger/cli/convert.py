@@ -14,7 +14,7 @@ from ..data.docbin import TooManyTokensError, write_docs
 from ..data.formats import Format
 from ..data.read_hf import parse_labels
 from ..data.readers import Options, find_files, read_file
-from ..data.reading import Log
+from ..data.reading import MAX_KEPT, Log
 from ..data.saving import check_file
 from ..data.source import Source, UnreadableError
 from .errors import explained
@@ -281,6 +281,7 @@ def _report_end(reading: _Reading, inputs: str, output_path: Path) -> None:
         msg.warn(f"Converted {inputs} to {output_path}, but it has no entity")
         return
     if reading.without_entities:
-        names = ", ".join(map(str, reading.without_entities))
-        msg.warn(f"There is no entity in {names}")
+        names = ", ".join(map(str, reading.without_entities[:MAX_KEPT]))
+        more = len(reading.without_entities) - MAX_KEPT
+        msg.warn(f"No entity in {names}" + (f" and {more} more" if more > 0 else ""))
     msg.good(f"Converted {inputs} to {output_path}")

@@ -29,7 +29,21 @@ def is_brat(folder: Path) -> bool:
     folder (Path): The folder.
     RETURNS (bool): Whether it has an `.ann` file, or a folder in it has one.
     """
-    return next(folder.rglob(f"*{ANNOTATION}"), None) is not None
+    return any(path.suffix == ANNOTATION for path in visible_files(folder))
+
+
+def visible_files(folder: Path) -> List[Path]:
+    """List the files of a folder, and of the folders in it.
+
+    folder (Path): The folder.
+    RETURNS (List[Path]): The files, by their names, without what is hidden.
+    """
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
 
 
 def read_brat(folder: Path, nlp: Language, log: Log) -> Iterator[Doc]:
@@ -42,9 +56,8 @@ def read_brat(folder: Path, nlp: Language, log: Log) -> Iterator[Doc]:
     log (Log): Where to report what could not be read; its tokens are missing.
     YIELDS (Doc): The documents, one for each text that can be read.
     """
-    paths = {path.with_suffix("") for path in folder.rglob(f"*{TEXT}")}
-    paths |= {path.with_suffix("") for path in folder.rglob(f"*{ANNOTATION}")}
-    for path in sorted(path for path in paths if not path.name.startswith(".")):
+    files = [x for x in visible_files(folder) if x.suffix in (TEXT, ANNOTATION)]
+    for path in sorted({each.with_suffix("") for each in files}):
         # Names may have dots.
         text_path = path.with_name(path.name + TEXT)
         annotation_path = path.with_name(path.name + ANNOTATION)

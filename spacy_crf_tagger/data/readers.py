@@ -15,7 +15,7 @@ from .formats import (
     detect_format,
     find_other_format,
 )
-from .read_brat import ANNOTATION, is_brat, read_brat
+from .read_brat import ANNOTATION, is_brat, read_brat, visible_files
 from .read_conll import read_conll
 from .read_doccano import read_doccano
 from .read_hf import read_hf
@@ -58,27 +58,33 @@ def find_files(paths: Sequence[Path], log: Log) -> List[Path]:
     RETURNS (List[Path]): The files, and the folders of brat.
     RAISES (UnreadableError): If a folder has nothing to read.
     """
+    suffixes = {*SUFFIXES, _JSON_SUFFIX}
     found: List[Path] = []
     for path in paths:
-        if not path.is_dir() or is_brat(path):
+        if not path.is_dir():
             found.append(path)
             continue
+        if is_brat(path):
+            found.append(path)
+            inside = visible_files(path)
+            _pass_over([each for each in inside if each.suffix in suffixes], log)
+            continue
         inside = [each for each in sorted(path.iterdir()) if each.name[0] != "."]
-        suffixes = {*SUFFIXES, _JSON_SUFFIX}
         known = [each for each in inside if each.suffix.lower() in suffixes]
         if not known:
             names = ", ".join([*sorted(suffixes), ANNOTATION])
             error = UnreadableError(f"this folder has no file that ends in {names}")
             raise error.of(path)
-        for each in inside:
-            if each not in known:
-                log.path = each
-                log.report(
-                    Problem(1, PASSED_OVER, f"{each.name!r}: name it to read it")
-                )
+        _pass_over([each for each in inside if each not in known], log)
         found.extend(known)
-    log.path = None
     return found
+
+
+def _pass_over(paths: Sequence[Path], log: Log) -> None:
+    for path in paths:
+        log.path = path
+        log.report(Problem(1, PASSED_OVER, f"{path.name!r}: name it to read it"))
+    log.path = None
 
 
 def read_file(

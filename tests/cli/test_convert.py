@@ -447,7 +447,7 @@ def test_several_files_of_several_formats(crf, write, output):
     assert [len(doc) for doc in load(output)] == [2, 3, 1]
     assert f"{one}:2: unknown tag" in text
     assert f"{three}:1: malformed span" in text
-    assert f"There is no entity in {one}, {three}" in text
+    assert f"No entity in {one}, {three}" in text
     assert entities(output) == [("Anna", "PER")]
 
 
@@ -472,10 +472,17 @@ def test_a_folder_of_brat(crf, write, tmp_path, output):
     (tmp_path / "in").mkdir()
     write("Anna left.", "in/a.txt")
     write("T1\tPER 0 4\tAnna\nT2\tPER 5 7\tle\n", "in/a.ann")
+    write("[entities]\nPER", "in/annotation.conf")
+    write(DOCCANO, "in/b.jsonl")
+    (tmp_path / "in" / ".old").mkdir()
+    write("Anna", "in/.old/a.txt")
     exit_code, text = crf("convert", tmp_path / "in", output)
     assert exit_code == 0, text
     assert entities(output) == [("Anna", "PER")]
+    assert len(load(output)) == 1
     assert f"{tmp_path / 'in' / 'a.ann'}:2: span misaligned" in text
+    assert "b.jsonl:1: file in a folder that is passed over" in text
+    assert "annotation.conf" not in text
     for path, name in ((tmp_path / "in", "hf"), (tmp_path / "in" / "a.txt", "brat")):
         assert crf("convert", path, output, "--format", name).exit_code == 1
 
