@@ -1,6 +1,7 @@
 """Print what a converted file contains and what is wrong with it."""
 
 from collections import Counter
+from itertools import groupby
 from pathlib import Path
 
 from spacy.attrs import ENT_IOB
@@ -43,16 +44,16 @@ class Content:
 
 
 def report_log(log: Log, path: Path) -> None:
-    """Print the problems of a file, the first ones of each kind in full, what was left
-    out of it, and what else there is to know.
+    """Print the problems of files, the first ones of each kind in full, what was left
+    out of them, and what else there is to know.
 
-    log (Log): What there is to say about the file.
-    path (Path): Where it is.
+    log (Log): What there is to say about the files.
+    path (Path): The file, if there is only one.
     """
     for kind, tally in log.problems.items():
         msg.warn(kind)
-        for problem in tally.first:
-            msg.row([_format_problem(problem, path)])
+        for problem, own_path in zip(tally.first, tally.paths, strict=True):
+            msg.row([_format_problem(problem, own_path or path)])
         if tally.count > MAX_KEPT:
             msg.row([f"… and {tally.count - MAX_KEPT} more"])
     for answer, lines in log.left_out.items():
@@ -93,6 +94,10 @@ def _format_problem(problem: Problem, path: Path) -> str:
 
 
 def _format_lines(lines: Tally[int], path: Path) -> str:
-    shown = ", ".join(map(str, lines.first))
+    pairs = zip(lines.paths, lines.first, strict=True)
+    parts = [
+        f"{own_path or path}: line {', '.join(str(line) for _, line in group)}"
+        for own_path, group in groupby(pairs, key=lambda pair: pair[0])
+    ]
     more = lines.count - len(lines.first)
-    return f"{path}: line {shown}" + (f" and {more} more" if more else "")
+    return "; ".join(parts) + (f" and {more} more" if more else "")

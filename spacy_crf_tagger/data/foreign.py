@@ -2,16 +2,16 @@
 
 from typing import Any, Collection, Dict, Optional
 
-_SPANS = "label, labels or entities of each text, as Doccano exports them"
+_SPANS = "spans of Doccano (--format doccano)"
 # In this order: what is most telling comes first.
 _KEYS = {
-    "paragraphs": "the JSON format of spaCy 2 (`spacy convert` reads it)",
+    "paragraphs": "the JSON format of spaCy 2 (--format spacy-json)",
     "rasa_nlu_data": "training data of Rasa",
-    "ner_tags": "token classification of Hugging Face datasets (tokens, ner_tags)",
-    "completions": "an export of Label Studio",
-    "predictions": "an export of Label Studio",
-    "result": "an export of Label Studio",
-    "from_name": "an export of Label Studio",
+    "ner_tags": "token classification of Hugging Face datasets (--format hf)",
+    "completions": "an export of Label Studio (--format label-studio)",
+    "predictions": "an export of Label Studio (--format label-studio)",
+    "result": "an export of Label Studio (--format label-studio)",
+    "from_name": "an export of Label Studio (--format label-studio)",
     "annotations": "an export of Label Studio, or training data of spaCy 2",
     "annotation": "an export of Dataturks, or of Label Studio",
     "entities": _SPANS,

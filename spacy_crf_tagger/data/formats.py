@@ -3,10 +3,15 @@
 import json
 import re
 from enum import Enum
+from itertools import islice
 from pathlib import Path
-from typing import Optional, Union
+from typing import Iterator, Optional, Union
 
-from .foreign import name_format
+from .foreign import holds_spans, name_format
+from .label_studio import is_label_studio
+from .read_doccano import KEYS
+from .read_hf import is_hf
+from .read_spacy_json import is_spacy_json
 from .reading import numbered_lines
 
 
@@ -16,9 +21,16 @@ class Format(str, Enum):
     auto = "auto"
     jsonl = "jsonl"
     conll = "conll"
+    doccano = "doccano"
+    label_studio = "label-studio"
+    hf = "hf"
+    brat = "brat"
+    spacy_json = "spacy-json"
 
 
-_SUFFIXES = {
+# Those which may be an array, or one object of many lines.
+JSON_FORMATS = (Format.doccano, Format.label_studio, Format.hf, Format.spacy_json)
+SUFFIXES = {
     ".jsonl": Format.jsonl,
     ".ndjson": Format.jsonl,
     ".conll": Format.conll,
@@ -30,27 +42,85 @@ _SUFFIXES = {
 # such as [ or { has a tag after it.
 _JSON = re.compile(r'\s*(\[[\[\s]*\{?|\{)\s*("([^"\\\n]|\\.)*"\s*[:,\]]|[\]}]\s*$)')
 _KEY = re.compile(r'"(\w+)"\s*:')
+_BLANKS = re.compile(r"[\s,]*")
+# Columns of an export of Label Studio as CSV.
+_LABEL_STUDIO_COLUMNS = {"annotator", "annotation_id", "lead_time"}
+_MOST_VALUES = 1000
 
 
 def detect_format(path: Path, head: str) -> Format:
-    """Find out what a file is: by its first line if that is a JSON object, otherwise by
-    its suffix.
+    """Find out what a file is: by its first JSON values that tell, otherwise by its
+    suffix.
 
     path (Path): Where the file is.
     head (str): The beginning of its content.
     RETURNS (Format): The format.
     """
     first = _first_line(head)
-    if isinstance(_parse(first), dict) and _parse(first):
+    value = _parse(first)
+    is_json = bool(_JSON.match(head)) or isinstance(value, dict)
+    found = _recognise(head) if is_json else None
+    if found is not None:
+        return found
+    if isinstance(value, dict) and value:
         return Format.jsonl
-    if path.suffix.lower() in _SUFFIXES:
-        return _SUFFIXES[path.suffix.lower()]
+    if path.suffix.lower() in SUFFIXES:
+        return SUFFIXES[path.suffix.lower()]
     # A line that is longer than the beginning, or damaged.
     return Format.jsonl if _JSON.match(first) else Format.conll
 
 
+def _recognise(head: str) -> Optional[Format]:
+    """RETURNS (Optional[Format]): Of which tool the first values are that tell."""
+    may_be_doccano = False
+    for value in islice(_values(head), _MOST_VALUES):
+        if isinstance(value, dict) and value.get("spans") is not None:
+            return None  # of Prodigy, or of our own
+        if is_label_studio(value):
+            return Format.label_studio
+        if is_spacy_json(value):
+            return Format.spacy_json
+        if is_hf(value):
+            return Format.hf
+        if isinstance(value, dict) and isinstance(
+            value.get("text", value.get("data")), str
+        ):
+            lists = [value[key] for key in KEYS if isinstance(value.get(key), list)]
+            if any(map(holds_spans, lists)):
+                return Format.doccano
+            # An empty list may be anybody's.
+            may_be_doccano = may_be_doccano or [] in lists
+    return Format.doccano if may_be_doccano else None
+
+
+def _values(head: str) -> Iterator[object]:
+    """YIELDS (object): The values of JSON in the beginning of a file: those of an array
+    of objects or arrays, or one after another.
+    """
+    position = _skip(head, 0)
+    opening = re.compile(r"\[\s*[\[{]").match(head, position)
+    if opening is not None:
+        position += 1
+    decoder = json.JSONDecoder()
+    while (position := _skip(head, position)) < len(head):
+        try:
+            value, position = decoder.raw_decode(head, position)
+        except (ValueError, RecursionError):
+            # Damaged: the next line may be whole.
+            position = head.find("\n", position) + 1
+            if opening is not None or not position:
+                return
+            continue
+        yield value
+
+
+def _skip(text: str, position: int) -> int:
+    match = _BLANKS.match(text, position)
+    return position if match is None else match.end()
+
+
 def find_other_format(path: Path, head: str) -> Optional[str]:
-    """Find out whether a file is JSON, but not one object a line.
+    """Find out whether a file is JSON, but not one object a line, or a table.
 
     path (Path): Where the file is.
     head (str): The beginning of its content.
@@ -58,6 +128,11 @@ def find_other_format(path: Path, head: str) -> Optional[str]:
     """
     first = _first_line(head)
     value = _parse(first)
+    if set(re.split(r'[,\t"]+', first)) >= _LABEL_STUDIO_COLUMNS:
+        return (
+            "it is the CSV or TSV of Label Studio, which is not read. Export JSON or "
+            "JSON-MIN there"
+        )
     if isinstance(value, dict) or (value is None and not _JSON.match(head)):
         return None
     opening = head.lstrip()[0]
@@ -68,7 +143,7 @@ def find_other_format(path: Path, head: str) -> Optional[str]:
             return None
     # A list without objects may be a token without a tag, such as [1].
     is_token = isinstance(value, list) and not any(isinstance(x, dict) for x in value)
-    if is_token and path.suffix.lower() in _SUFFIXES:
+    if is_token and path.suffix.lower() in SUFFIXES:
         return None
     kind = "array" if opening == "[" else "object"
     keys = _KEY.findall(head)

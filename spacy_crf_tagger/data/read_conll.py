@@ -1,23 +1,14 @@
 """Read tokens with tags, as the CoNLL shared tasks have them."""
 
-from bisect import bisect_left
-from typing import Iterator, List, Tuple, Union
+from typing import Iterator
 
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from .columns import survey
-from .docbin import check_n_tokens
-from .iob import Entities, Tag, closest_scheme, find_violations, read_entities
-from .reading import Lines, Log, Problem
-from .sentences import Sentence, SentenceReader
-
-INVALID_SEQUENCE = "tag out of sequence"
-COMMENTS = "Passed over comments"
-TRIMMED = "Read tags without the invisible characters around them"
-DOUBTFUL = "Left out entities that may go on in a tag that is missing or unreadable"
-
-_Annotated = Tuple[Sentence, Entities]
+from .reading import Lines, Log
+from .sentences import SentenceReader
+from .tagged import read_tagged
 
 
 def read_conll(
@@ -40,91 +31,11 @@ def read_conll(
     log (Log): Where to report what could not be read. Such tags become missing
         annotation, and so do entities that may go on in one. A tag out of sequence is
         reported, and read as the start of an entity.
-    n_sents (int): Sentences to put into one Doc. Those of different documents are
-        never put together.
+    n_sents (int): Sentences to put into one Doc; 0 for all of a document. Those of
+        different documents are never put together.
     label_column (int): The column of the tag, from 0, or from -1 backwards.
     YIELDS (Doc): The documents.
     RAISES (TooManyTokensError): If a `.spacy` file cannot hold them.
     """
     reader = SentenceReader(survey(lines()), label_column)
-    n_tokens = 0
-
-    def all_tags() -> Iterator[List[Tag]]:
-        nonlocal n_tokens
-        for sentence in reader.read(lines()):
-            n_tokens += len(sentence.words)
-            yield sentence.tags
-
-    scheme = closest_scheme(all_tags())
-    check_n_tokens(n_tokens)
-    group: List[_Annotated] = []
-    for sentence in reader.read(lines()):
-        entities = read_entities(sentence.tags, scheme)
-        _report(sentence, entities, scheme, log)
-        if group and (len(group) == n_sents or sentence.starts_document):
-            yield _make_doc(vocab, group, with_starts=n_sents > 1)
-            group = []
-        # Lines without a token may be all there is.
-        if any(sentence.words):
-            group.append((sentence, entities))
-    if group:
-        yield _make_doc(vocab, group, with_starts=n_sents > 1)
-
-
-def _report(sentence: Sentence, entities: Entities, scheme: str, log: Log) -> None:
-    """Put what there is to say about a sentence into the log, by line."""
-    problems = sentence.problems
-    for i in find_violations(sentence.tags, scheme):
-        problems.append(_describe_violation(sentence, i, scheme))
-    for problem in sorted(problems):
-        log.report(problem)
-    for line in sentence.trimmed:
-        log.note(TRIMMED, line)
-    for line in sentence.comments:
-        log.note(COMMENTS, line)
-    for start, _ in entities.doubtful:
-        log.note(DOUBTFUL, sentence.lines[start])
-    for start, _, label in entities.spans:
-        log.see_label(label, sentence.lines[start])
-
-
-def _describe_violation(sentence: Sentence, i: int, scheme: str) -> Problem:
-    words, tags, lines = sentence.words, sentence.tags, sentence.lines
-    if i == len(tags):
-        text = f"{words[-1]!r} {tags[-1]} at the end of a sentence"
-        return Problem(lines[-1], INVALID_SEQUENCE, f"{text} ({scheme})")
-    where = f"after {tags[i - 1]}" if i else "at the start of a sentence"
-    text = f"{words[i]!r} {tags[i]} {where} ({scheme})"
-    return Problem(lines[i], INVALID_SEQUENCE, text)
-
-
-def _make_doc(vocab: Vocab, group: List[_Annotated], *, with_starts: bool) -> Doc:
-    words: List[str] = []
-    starts: List[Union[bool, int, None]] = []
-    spans: List[Tuple[int, int, str]] = []
-    missing: List[int] = []
-    for sentence, entities in group:
-        offset = len(words)
-        present = [word for word in sentence.words if word is not None]
-        words.extend(present)
-        starts.extend(i == 0 for i in range(len(present)))
-        # Where lines have no token, the tags are ahead of the Doc.
-        lost = [i for i, word in enumerate(sentence.words) if word is None]
-
-        def place(i: int, offset: int = offset, lost: List[int] = lost) -> int:
-            return offset + i - bisect_left(lost, i)
-
-        for start, end, label in entities.spans:
-            spans.append((place(start), place(end), label))
-        for start, end in entities.doubtful:
-            missing.extend(range(place(start), place(end)))
-        for i, tag in enumerate(sentence.tags):
-            if tag.position in "?!" and sentence.words[i] is not None:
-                missing.append(place(i))
-    doc = Doc(vocab, words=words, sent_starts=starts if with_starts else None)
-    doc.set_ents(
-        [Span(doc, start, end, label=label) for start, end, label in spans],
-        missing=[doc[i : i + 1] for i in missing],
-        default="outside",
-    )
-    return doc
+    yield from read_tagged(lambda _: reader.read(lines()), vocab, log, n_sents=n_sents)

@@ -1,23 +1,17 @@
 """Read texts with labelled spans, one JSON object a line, as Prodigy exports them."""
 
-import json
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from .foreign import find_annotation, find_spans
-from .invisible import clean_label
 from .reading import Lines, Log, Problem
-from .spans import CharSpan, guess_extent, set_entities
+from .texts import BAD_SPAN, BAD_TEXT, NOT_AN_OBJECT, Marks, is_usable, parse_object
 
-NOT_AN_OBJECT = "not a JSON object"
 BAD_ANSWER = "unknown answer"
-BAD_TEXT = "missing, empty or invalid text"
-BAD_SPAN = "malformed span"
 OTHER_FORMAT = 'no "spans", but annotation of another format'
 NO_SPANS = 'Read lines without "spans" as not annotated (see --no-spans)'
-TRIMMED = "Read labels without the invisible characters around them, composed (NFC)"
 
 ACCEPT = "accept"
 LEFT_OUT = ("ignore", "reject")
@@ -43,66 +37,42 @@ def read_jsonl(
     for number, line in lines():
         if not line.strip():
             continue
-        try:
-            record = _parse_object(line)
-            answer = record.get("answer")
-            if isinstance(answer, str) and answer in LEFT_OUT:
-                log.leave_out(answer, number)
-                continue
-            doc = nlp.tokenizer(_parse_text(record))
-        except _LostLineError as error:
-            log.report(Problem(number, error.kind, error.text))
-            log.lost.add(number)
+        record = parse_object(line)
+        if record is None:
+            log.lose(Problem(number, NOT_AN_OBJECT, repr(line)))
             continue
+        answer = record.get("answer")
+        if isinstance(answer, str) and answer in LEFT_OUT:
+            log.leave_out(answer, number)
+            continue
+        text = record.get("text")
+        if not is_usable(text):
+            name = find_annotation(record)
+            hint = "" if name is None else f"; {name}"
+            log.lose(Problem(number, BAD_TEXT, f"{record!r:.60}{hint}"))
+            continue
+        doc = nlp.tokenizer(str(text))
+        marks = Marks(doc.text, number, log)
         try:
             is_known = _check_spans(record, no_spans_is_outside)
         except _UnknownAnnotationError as error:
-            log.report(Problem(number, error.kind, error.text))
-            is_known = False
+            marks.doubt(error.kind, error.text)
         else:
-            if not is_known:
+            if is_known:
+                _add_spans(record, marks)
+            else:
                 log.note(NO_SPANS, number)
-        spans: List[CharSpan] = []
-        unknown = [(0, len(doc.text))]
-        if is_known:
-            spans, unknown = _parse_spans(record, len(doc.text), number, log)
-        for kind, culprit in set_entities(doc, spans, unknown):
-            log.report(Problem(number, kind, culprit))
-        yield doc
+                marks.leave_open()
+        yield marks.apply(doc)
 
 
-class _MalformedError(Exception):
-    def __init__(self, kind: str, culprit: object) -> None:
-        super().__init__(kind)
-        self.kind = kind
-        self.text = culprit if isinstance(culprit, str) else repr(culprit)
-
-
-class _LostLineError(_MalformedError):
-    """There is no text."""
-
-
-class _UnknownAnnotationError(_MalformedError):
+class _UnknownAnnotationError(Exception):
     """There is a text, but nobody knows what is annotated in it."""
 
-
-def _parse_object(line: str) -> Dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise _LostLineError(NOT_AN_OBJECT, repr(line)) from error
-    if not isinstance(record, dict):
-        raise _LostLineError(NOT_AN_OBJECT, repr(line))
-    return record
-
-
-def _parse_text(record: Dict[str, Any]) -> str:
-    text = record.get("text")
-    if not _is_usable(text):
-        name = find_annotation(record)
-        hint = "" if name is None else f"; {name}"
-        raise _LostLineError(BAD_TEXT, f"{record!r:.60}{hint}")
-    return str(text)
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.text = text
 
 
 def _check_spans(record: Dict[str, Any], no_spans_is_outside: bool) -> bool:
@@ -126,36 +96,13 @@ def _check_spans(record: Dict[str, Any], no_spans_is_outside: bool) -> bool:
     return True
 
 
-def _parse_spans(
-    record: Dict[str, Any], length: int, line: int, log: Log
-) -> Tuple[List[CharSpan], List[Tuple[int, int]]]:
-    """RETURNS (Tuple): The spans, and what those that are malformed may cover."""
-    spans: List[CharSpan] = []
-    unknown: List[Tuple[int, int]] = []
+def _add_spans(record: Dict[str, Any], marks: Marks) -> None:
     for span in record.get("spans") or []:
-        values = span if isinstance(span, dict) else {}
-        start, end, label = (values.get(key) for key in CharSpan._fields)
-        cleaned = clean_label(str(label)) if _is_usable(label) else ""
-        # Not isinstance: true and false are no offsets.
-        if type(start) is not int or type(end) is not int or not cleaned:
-            log.report(Problem(line, BAD_SPAN, repr(span)))
-            unknown.append(guess_extent(span, length))
-            continue
-        if cleaned != label:
-            log.note(TRIMMED, line)
-        log.see_label(cleaned, line)
-        spans.append(CharSpan(start, end, cleaned))
-    return spans, unknown
-
-
-def _is_usable(value: Any) -> bool:
-    """RETURNS (bool): Whether spaCy can store the value as a string. JSON may hold
-    halves of surrogate pairs, which have no encoding.
-    """
-    if not isinstance(value, str) or not value:
-        return False
-    try:
-        value.encode("utf8")
-    except UnicodeEncodeError:
-        return False
-    return True
+        values = span
+        if isinstance(span, list):
+            # Malformed, but it has an extent.
+            values = dict(zip(("start", "end"), span, strict=False))
+        elif not isinstance(span, dict):
+            values = {}
+        start, end, label = (values.get(key) for key in ("start", "end", "label"))
+        marks.add(start, end, label, span)

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import (
     Callable,
     Dict,
@@ -10,6 +11,7 @@ from typing import (
     Iterator,
     List,
     NamedTuple,
+    Optional,
     Set,
     Tuple,
     TypeVar,
@@ -44,27 +46,33 @@ class Tally(Generic[_Item]):
     """How many there are of something, and the first of them.
 
     first (List[_Item]): The first ones, `MAX_KEPT` at most.
+    paths (List[Optional[Path]]): The file of each of the first, where that is known.
     count (int): How many there are.
     """
 
     first: List[_Item] = field(default_factory=list)
+    paths: List[Optional[Path]] = field(default_factory=list)
     count: int = 0
 
-    def add(self, item: _Item) -> None:
+    def add(self, item: _Item, path: Optional[Path] = None) -> None:
         """Count one more.
 
         item (_Item): What is kept if it is among the first.
+        path (Optional[Path]): The file that it is from.
         """
         self.count += 1
         if len(self.first) < MAX_KEPT:
             self.first.append(item)
+            self.paths.append(path)
 
 
 @dataclass
 class Log:
-    """What there is to say about a file. Its size does not grow with the file's, but
-    with the number of labels.
+    """What there is to say about files. Its size does not grow with theirs, but with
+    the number of labels.
 
+    path (Optional[Path]): The file that is read at the moment. Readers of one file need
+        not set it.
     problems (Dict[str, Tally[Problem]]): What could not be read, by kind.
     notes (Dict[str, Tally[int]]): What could be read but may surprise, with its lines.
     left_out (Dict[str, Tally[int]]): The lines that the annotator did not accept, by
@@ -72,11 +80,12 @@ class Log:
     lost (Tally[int]): The lines whose text could not be had.
     """
 
+    path: Optional[Path] = None
     problems: Dict[str, Tally[Problem]] = field(default_factory=dict)
     notes: Dict[str, Tally[int]] = field(default_factory=dict)
     left_out: Dict[str, Tally[int]] = field(default_factory=dict)
     lost: Tally[int] = field(default_factory=Tally)
-    _labels: Dict[str, Dict[str, int]] = field(default_factory=dict)
+    _labels: Dict[str, Dict[str, str]] = field(default_factory=dict)
     _seen: Set[str] = field(default_factory=set)
 
     def report(self, problem: Problem) -> None:
@@ -84,7 +93,7 @@ class Log:
 
         problem (Problem): The problem.
         """
-        self.problems.setdefault(problem.kind, Tally()).add(problem)
+        self.problems.setdefault(problem.kind, Tally()).add(problem, self.path)
 
     def note(self, text: str, line: int) -> None:
         """Note what is no problem.
@@ -92,7 +101,7 @@ class Log:
         text (str): What there is, in words that are the same for all such lines.
         line (int): Where it is.
         """
-        self.notes.setdefault(text, Tally()).add(line)
+        self.notes.setdefault(text, Tally()).add(line, self.path)
 
     def leave_out(self, answer: str, line: int) -> None:
         """Note that a line is left out as the annotator wanted.
@@ -100,7 +109,15 @@ class Log:
         answer (str): The annotator's answer.
         line (int): Which line.
         """
-        self.left_out.setdefault(answer, Tally()).add(line)
+        self.left_out.setdefault(answer, Tally()).add(line, self.path)
+
+    def lose(self, problem: Problem) -> None:
+        """Report that a text could not be had.
+
+        problem (Problem): Why not.
+        """
+        self.report(problem)
+        self.lost.add(problem.line, self.path)
 
     def see_label(self, label: str, line: int) -> None:
         """Report a label if it is new and looks like another one.
@@ -113,12 +130,12 @@ class Log:
         self._seen.add(label)
         alike = self._labels.setdefault(appearance(label), {})
         if alike:
-            other, first_line = next(iter(alike.items()))
-            text = f"{label!r} looks like {other!r} of line {first_line}"
+            other, place = next(iter(alike.items()))
+            text = f"{label!r} looks like {other!r} of {place}"
             # What is invisible must be seen here, and that e and é are two characters.
             shown = text if text.isascii() else f"{text}: {label!a}, {other!a}"
             self.report(Problem(line, LOOK_ALIKE, shown))
-        alike[label] = line
+        alike[label] = f"line {line}" if self.path is None else f"{self.path}:{line}"
 
     @property
     def n_problems(self) -> int:

@@ -39,6 +39,7 @@ class Sentence:
     trimmed (List[int]): Lines whose tags had something invisible around them.
     comments (List[int]): Lines of comments.
     starts_document (bool): Whether a document starts with it.
+    spaces (List[bool]): Whether a blank follows each token; empty if nobody knows.
     """
 
     words: List[Optional[str]] = field(default_factory=list)
@@ -48,6 +49,7 @@ class Sentence:
     trimmed: List[int] = field(default_factory=list)
     comments: List[int] = field(default_factory=list)
     starts_document: bool = False
+    spaces: List[bool] = field(default_factory=list)
 
     @property
     def n_remarks(self) -> int:

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Iterator, List, Tuple
+from typing import BinaryIO, Iterator, List, Optional, Tuple
 
 from .reading import NumberedLine, number_lines
 
@@ -45,6 +45,17 @@ _BINARIES: List[Tuple[bytes, str]] = [
 class UnreadableError(ValueError):
     """A file cannot be read; the message says why and what to do."""
 
+    path: Optional[Path] = None
+
+    def of(self, path: Path) -> "UnreadableError":
+        """Say which file it is.
+
+        path (Path): The file.
+        RETURNS (UnreadableError): Itself.
+        """
+        self.path = path
+        return self
+
 
 class Source:
     """A file of text, which can be read again from its start.
@@ -77,10 +88,14 @@ class Source:
             with suppress(ValueError):  # it has been let go of already
                 text.detach()
 
-    def head(self) -> bytes:
-        """RETURNS (bytes): The beginning of the file."""
+    def head(self, size: int = _HEAD) -> bytes:
+        """Read the beginning of the file.
+
+        size (int): How many bytes at most.
+        RETURNS (bytes): The beginning.
+        """
         self._file.seek(0)
-        return self._file.read(_HEAD)
+        return self._file.read(size)
 
     def md5(self) -> str:
         """RETURNS (str): The checksum of the file."""

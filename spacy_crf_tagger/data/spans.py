@@ -12,17 +12,32 @@ MISALIGNED = "span misaligned with token boundaries"
 OVERLAP = "span overlaps a longer or earlier one"
 
 
+class Fault(NamedTuple):
+    """What is wrong with a span.
+
+    line (int): The line that it is from.
+    kind (str): What is wrong, in words that are the same for all such spans.
+    text (str): The span.
+    """
+
+    line: int
+    kind: str
+    text: str
+
+
 class CharSpan(NamedTuple):
     """A labelled span of a text.
 
     start (int): Its first character.
     end (int): The character after its last.
     label (str): Its label.
+    line (int): The line of the file that it is from.
     """
 
     start: int
     end: int
     label: str
+    line: int = 0
 
     def describe(self, text: str) -> str:
         """Describe it to users.
@@ -34,27 +49,22 @@ class CharSpan(NamedTuple):
         return f"{covered!r} ({self.label} {self.start}:{self.end})"
 
 
-def guess_extent(span: object, length: int) -> Tuple[int, int]:
+def guess_extent(start: object, end: object, length: int) -> Tuple[int, int]:
     """Find out what a malformed span may cover at most.
 
-    span (object): What somebody gave as a span.
+    start (object): What somebody gave as its first character.
+    end (object): What somebody gave as the character after its last.
     length (int): Of the text.
     RETURNS (Tuple[int, int]): The first character and the one after the last: those of
         the text where nothing can be read.
     """
-    start: object = None
-    end: object = None
-    if isinstance(span, dict):
-        start, end = span.get("start"), span.get("end")
-    elif isinstance(span, (list, tuple)):
-        start, end = (*span, None, None)[:2]
     first, last = _read_offset(start), _read_offset(end)
     return 0 if first is None else first, length if last is None else last
 
 
 def set_entities(
     doc: Doc, char_spans: Sequence[CharSpan], unknown: Sequence[Tuple[int, int]]
-) -> List[Tuple[str, str]]:
+) -> List[Fault]:
     """Set the entities of a document. Of overlapping spans the longest is used, or the
     first of these. Tokens that are touched only by what could not be used get missing
     annotation, all others none.
@@ -63,32 +73,35 @@ def set_entities(
     char_spans (Sequence[CharSpan]): The spans.
     unknown (Sequence[Tuple[int, int]]): First character and the one after the last of
         what else may be annotated.
-    RETURNS (List[Tuple[str, str]]): Kind and text of the problems with the spans.
+    RETURNS (List[Fault]): What is wrong with the spans.
     """
     text = doc.text
     spans: List[Span] = []
-    problems: List[Tuple[str, str]] = []
+    lines: List[int] = []
+    problems: List[Fault] = []
     doubtful = [*unknown]
     boundaries = _Boundaries(doc)
     for char_span in char_spans:
         trimmed = _trim(char_span, text)
         span = boundaries.align(trimmed)
         kind = _find_fault(char_span, trimmed, span, text)
-        if kind is not None:
-            problems.append((kind, char_span.describe(text)))
+        description = char_span.describe(text)
         if kind == WHITESPACE:
             used = text[trimmed.start : trimmed.end]
-            problems[-1] = (kind, f"{problems[-1][1]}: read as {used!r}")
+            description = f"{description}: read as {used!r}"
+        if kind is not None:
+            problems.append(Fault(char_span.line, kind, description))
         if kind in (None, WHITESPACE) and span is not None:
             spans.append(span)
+            lines.append(char_span.line)
         else:
             doubtful.append((char_span.start, char_span.end))
     kept = filter_spans(spans)
     kept_ids = {id(span) for span in kept}
-    for span in spans:
+    for span, line in zip(spans, lines, strict=True):
         if id(span) not in kept_ids:
-            loser = CharSpan(span.start_char, span.end_char, span.label_)
-            problems.append((OVERLAP, loser.describe(text)))
+            loser = CharSpan(span.start_char, span.end_char, span.label_, line)
+            problems.append(Fault(line, OVERLAP, loser.describe(text)))
             doubtful.append((loser.start, loser.end))
     covered = {i for span in kept for i in range(span.start, span.end)}
     missing = {i for extent in doubtful for i in _touched(doc, *extent)} - covered

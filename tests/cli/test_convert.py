@@ -229,12 +229,10 @@ def test_the_bytes_are_the_same_in_every_process(crf, write, tmp_path):
 
 
 OTHER_FORMATS = [
-    ('[{"id":1,"data":{"text":"a"},"annotations":[{"result":[]}]}]', "Label Studio"),
-    ('[\n  {\n    "data": {"text": "a"},\n    "annotations": []\n  }\n]\n', "array"),
     ('[{"text": "a", "spans": []}]', "jq -c"),
     ('{\n  "rasa_nlu_data": {\n    "common_examples": []\n  }\n}', "Rasa"),
-    ('[{"id": 0, "paragraphs": [{"raw": "a"}]}]', "spaCy 2"),
-    (f'[{{"label": [], "text": "{"a" * 100_000}"}}]', "Doccano"),
+    (f'[{{"spans": [], "text": "{"a" * 100_000}"}}]', "array"),
+    ('[{"intent": "greet", "predictions": []}]', "Label Studio"),
 ]
 
 
@@ -351,3 +349,160 @@ def test_a_full_disk_is_named(crf, write, tmp_path):
     assert exit_code == 1
     assert "Can't write the output file" in text
     assert os.listdir(tmp_path) == [path.name]
+
+
+DOCCANO = '{"text": "Anna left.", "label": [[0, 4, "PER"]]}\n'
+TASKS = json.dumps(
+    [
+        {
+            "data": {"text": "Anna left."},
+            "annotations": [
+                {
+                    "completed_by": who,
+                    "result": [
+                        {
+                            "type": "labels",
+                            "value": {"start": 0, "end": end, "labels": ["PER"]},
+                        }
+                    ],
+                }
+                for who, end in ((1, 4), (2, 9))
+            ],
+        }
+    ]
+)
+ROWS = '{"tokens": ["Anna", "left"], "ner_tags": [1, 0]}\n'
+PAIRS = '[["Anna left.", {"entities": [[0, 4, "PER"]]}]]'
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "name"),
+    [
+        (DOCCANO, [], "doccano"),
+        (TASKS, ["--annotator", "1"], "label-studio"),
+        (ROWS, ["--labels", "O,B-PER"], "hf"),
+        (PAIRS, [], "spacy-json"),
+    ],
+)
+@pytest.mark.parametrize("is_forced", [False, True])
+def test_formats_of_tools(crf, write, output, content, options, name, is_forced):
+    more = ["--format", name] if is_forced else []
+    path = write(content, "a.json")
+    exit_code, text = crf("convert", path, output, "--strict", *options, *more)
+    assert exit_code == 0, text
+    assert entities(output) == [("Anna", "PER")]
+
+
+def test_a_format_of_a_tool_that_is_forced_wins(crf, write, output):
+    exit_code, text = crf("convert", write(DOCCANO), output, "--format", "jsonl")
+    assert exit_code == 1
+    assert "(--format doccano)" in text
+    assert "No annotation found, read as jsonl" in text
+
+
+def test_disagreement_of_annotators_is_told(crf, write, output):
+    exit_code, text = crf("convert", write(TASKS, "a.json"), output)
+    assert exit_code == 0
+    assert "annotators disagree" in text
+    assert "it has no entity" in text
+    assert "✔" not in text
+
+
+@pytest.mark.parametrize("separator", [",", "\n"])
+def test_labels_may_be_in_a_file(crf, write, output, separator):
+    labels = write(f"O{separator}B-PER\n", "labels.txt")
+    path = write(ROWS, "a.jsonl")
+    exit_code, text = crf("convert", path, output, "--labels", labels)
+    assert exit_code == 0, text
+    assert entities(output) == [("Anna", "PER")]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "--labels O,B-PER"),
+        (["--labels", "O,PER"], "'PER', which would be number 1, is no tag"),
+        (["--labels", "absent.txt"], "'absent.txt'"),
+    ],
+)
+def test_labels_that_are_missing_or_wrong(crf, write, output, options, message):
+    exit_code, text = crf("convert", write(ROWS, "a.jsonl"), output, *options)
+    assert exit_code == 1
+    assert message in text
+
+
+def test_a_table_of_label_studio_is_named(crf, write, output):
+    head = "annotation_id,annotator,created_at,id,label,lead_time,text\n"
+    for content in (head, head.replace(",", "\t")):
+        exit_code, text = crf("convert", write(content, "a.csv"), output)
+        assert exit_code == 1
+        assert "Export JSON" in text
+
+
+def test_several_files_of_several_formats(crf, write, output):
+    one, two = write("Anna\tB-PER\nleft\tX\n", "a.conll"), write(DOCCANO, "b.jsonl")
+    three = write('{"text": "Rome", "spans": [{"start": 1}]}', "c.jsonl")
+    exit_code, text = crf("convert", one, two, three, output)
+    assert exit_code == 0, text
+    assert [len(doc) for doc in load(output)] == [2, 3, 1]
+    assert f"{one}:2: unknown tag" in text
+    assert f"{three}:1: malformed span" in text
+    assert f"No entity in {one}, {three}" in text
+    assert entities(output) == [("Anna", "PER")]
+
+
+def test_a_folder_is_read_by_the_names_in_it(crf, write, tmp_path, output):
+    (tmp_path / "in").mkdir()
+    write(DOCCANO.replace("Anna", "Bill"), "in/b.jsonl")
+    write(CONLL, "in/a.conll")
+    write("What this is", "in/README.md")
+    exit_code, text = crf("convert", tmp_path / "in", output)
+    assert exit_code == 0, text
+    assert [doc[0].text for doc in load(output)] == ["Anna", "Rome", "Bill"]
+    assert "README.md:1: file in a folder that is passed over" in text
+
+
+def test_a_folder_with_nothing_to_read(crf, tmp_path, output):
+    exit_code, text = crf("convert", tmp_path, output)
+    assert exit_code == 1
+    assert ".jsonl" in text
+
+
+def test_a_folder_of_brat(crf, write, tmp_path, output):
+    (tmp_path / "in").mkdir()
+    write("Anna left.", "in/a.txt")
+    write("T1\tPER 0 4\tAnna\nT2\tPER 5 7\tle\n", "in/a.ann")
+    write("[entities]\nPER", "in/annotation.conf")
+    write(DOCCANO, "in/b.jsonl")
+    (tmp_path / "in" / ".old").mkdir()
+    write("Anna", "in/.old/a.txt")
+    exit_code, text = crf("convert", tmp_path / "in", output)
+    assert exit_code == 0, text
+    assert entities(output) == [("Anna", "PER")]
+    assert len(load(output)) == 1
+    assert f"{tmp_path / 'in' / 'a.ann'}:2: span misaligned" in text
+    assert "b.jsonl:1: file in a folder that is passed over" in text
+    assert "annotation.conf" not in text
+    for path, name in ((tmp_path / "in", "hf"), (tmp_path / "in" / "a.txt", "brat")):
+        assert crf("convert", path, output, "--format", name).exit_code == 1
+
+
+def test_a_checksum_is_of_one_file(crf, write, output):
+    path = write(CONLL)
+    exit_code, text = crf("convert", path, path, output, "--md5", "0" * 32)
+    assert exit_code == 1
+    assert "there are several" in text
+
+
+def test_a_broken_file_among_several_is_named(crf, write, output):
+    good, bad = write(CONLL), write(f"[{DOCCANO}", "bad.json")
+    exit_code, text = crf("convert", good, bad, output)
+    assert exit_code == 1
+    assert f"Can't convert {bad}: it is no valid JSON at line" in text
+    assert not output.exists()
+
+
+def test_whole_documents_of_columns(crf, write, output):
+    conll = "-DOCSTART- O\n\na B-X\n\nb O\n\nc O\n\n-DOCSTART- O\n\nd O\n"
+    assert crf("convert", write(conll), output, "--n-sents", 0).exit_code == 0
+    assert [len(list(doc.sents)) for doc in load(output)] == [3, 1]

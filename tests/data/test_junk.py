@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from spacy_crf_tagger.data import read_conll as notes
 from spacy_crf_tagger.data import sentences as kinds
+from spacy_crf_tagger.data import tagged as notes
 from spacy_crf_tagger.data.invisible import strip_edges
 from spacy_crf_tagger.data.read_conll import read_conll
 from spacy_crf_tagger.data.reading import LOOK_ALIKE, numbered_lines

@@ -8,8 +8,9 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from spacy_crf_tagger.data import sentences as kinds
-from spacy_crf_tagger.data.read_conll import INVALID_SEQUENCE, read_conll
+from spacy_crf_tagger.data.read_conll import read_conll
 from spacy_crf_tagger.data.reading import numbered_lines
+from spacy_crf_tagger.data.tagged import INVALID_SEQUENCE
 
 from .examples import read_all, seeded
 

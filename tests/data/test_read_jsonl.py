@@ -8,6 +8,7 @@ from spacy.training import Example
 
 from spacy_crf_tagger.data import read_jsonl as kinds
 from spacy_crf_tagger.data import spans as span_kinds
+from spacy_crf_tagger.data import texts
 from spacy_crf_tagger.data.read_jsonl import read_jsonl as read_lines
 from spacy_crf_tagger.data.reading import LOOK_ALIKE
 
@@ -164,16 +165,16 @@ def test_a_trimmed_span_says_what_was_used(nlp):
 @pytest.mark.parametrize(
     ("bad", "kind"),
     [
-        ("{", kinds.NOT_AN_OBJECT),
-        ("[1]", kinds.NOT_AN_OBJECT),
-        ("null", kinds.NOT_AN_OBJECT),
-        ('{"text": "a"} {}', kinds.NOT_AN_OBJECT),
-        ("[" * 100_000, kinds.NOT_AN_OBJECT),
-        ("{}", kinds.BAD_TEXT),
-        ('{"text": ""}', kinds.BAD_TEXT),
-        ('{"text": null}', kinds.BAD_TEXT),
-        ('{"text": 3}', kinds.BAD_TEXT),
-        (r'{"text": "\ud83d"}', kinds.BAD_TEXT),
+        ("{", texts.NOT_AN_OBJECT),
+        ("[1]", texts.NOT_AN_OBJECT),
+        ("null", texts.NOT_AN_OBJECT),
+        ('{"text": "a"} {}', texts.NOT_AN_OBJECT),
+        ("[" * 100_000, texts.NOT_AN_OBJECT),
+        ("{}", texts.BAD_TEXT),
+        ('{"text": ""}', texts.BAD_TEXT),
+        ('{"text": null}', texts.BAD_TEXT),
+        ('{"text": 3}', texts.BAD_TEXT),
+        (r'{"text": "\ud83d"}', texts.BAD_TEXT),
     ],
 )
 def test_lines_without_a_text_are_lost(nlp, bad, kind):
@@ -189,11 +190,11 @@ def test_lines_without_a_text_are_lost(nlp, bad, kind):
     [
         (line(answer="maybe"), kinds.BAD_ANSWER),
         (line(answer=["reject"]), kinds.BAD_ANSWER),
-        ('{"text": "a", "spans": {}}', kinds.BAD_SPAN),
-        ('{"text": "a", "spans": [0]}', kinds.BAD_SPAN),
-        ('{"text": "a b", "spans": [{}]}', kinds.BAD_SPAN),
-        (line(spans=[(None, None, "P")]), kinds.BAD_SPAN),
-        (line(spans=[(False, True, "P")]), kinds.BAD_SPAN),
+        ('{"text": "a", "spans": {}}', texts.BAD_SPAN),
+        ('{"text": "a", "spans": [0]}', texts.BAD_SPAN),
+        ('{"text": "a b", "spans": [{}]}', texts.BAD_SPAN),
+        (line(spans=[(None, None, "P")]), texts.BAD_SPAN),
+        (line(spans=[(False, True, "P")]), texts.BAD_SPAN),
     ],
 )
 def test_what_nobody_understands_makes_the_whole_text_missing(nlp, bad, kind):
@@ -224,7 +225,7 @@ def test_a_malformed_span_leaves_the_others(nlp, bad, missing):
     good = (15, 28, "GPE")
     text = line(spans=[bad, good]).replace("\ud83d", r"\ud83d")
     reading = read_jsonl(text, nlp)
-    assert problems(reading) == [(1, kinds.BAD_SPAN)]
+    assert problems(reading) == [(1, texts.BAD_SPAN)]
     (doc,) = reading.docs
     assert entities(doc) == [good]
     assert [token.text for token in doc if not token.ent_iob] == missing
@@ -232,7 +233,7 @@ def test_a_malformed_span_leaves_the_others(nlp, bad, missing):
 
 def test_a_span_that_is_a_list_has_an_extent(nlp):
     reading = read_jsonl('{"text": "Anna left", "spans": [[0, 4, "P"]]}', nlp)
-    assert problems(reading) == [(1, kinds.BAD_SPAN)]
+    assert problems(reading) == [(1, texts.BAD_SPAN)]
     assert [token.ent_iob_ for token in reading.docs[0]] == ["", "O"]
 
 
@@ -306,7 +307,7 @@ def test_annotation_of_other_formats_is_named(nlp, keys, name, is_outside):
 def test_a_format_without_a_text_is_named(nlp):
     text = '{"tokens": ["EU", "rejects"], "ner_tags": [3, 0]}'
     (problem,) = read_jsonl(text, nlp).problems
-    assert problem.kind == kinds.BAD_TEXT
+    assert problem.kind == texts.BAD_TEXT
     assert "Hugging Face" in problem.text
 
 
@@ -333,7 +334,7 @@ def test_labels_are_read_as_they_look(nlp, label):
     reading = read_jsonl(text, nlp)
     assert reading.problems == []
     assert {span.label_ for doc in reading.docs for span in doc.ents} == {"PÉR"}
-    assert (kinds.TRIMMED in reading.log.notes) == (label != "PÉR")
+    assert (texts.TRIMMED in reading.log.notes) == (label != "PÉR")
 
 
 @pytest.mark.parametrize("label", ["per", "Per", "P\u200bER", "ＰＥＲ"])

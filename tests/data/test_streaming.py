@@ -18,6 +18,8 @@ from spacy_crf_tagger.data.docbin import (
     write_docs,
 )
 from spacy_crf_tagger.data.read_conll import read_conll
+from spacy_crf_tagger.data.read_doccano import read_doccano
+from spacy_crf_tagger.data.read_hf import read_hf
 from spacy_crf_tagger.data.read_jsonl import read_jsonl
 from spacy_crf_tagger.data.reading import Log
 from spacy_crf_tagger.data.source import UnreadableError, open_source
@@ -32,6 +34,10 @@ def lines_of(kind, n_docs):
         if kind == "conll":
             yield from (f"{word}\tB-PER" for word in some)
             yield ""
+        elif kind == "hf":
+            yield json.dumps({"tokens": some, "ner_tags": ["B-PER"] * len(some)})
+        elif kind == "doccano":
+            yield json.dumps({"text": " ".join(some), "label": [[0, 5, "PER"]]})
         else:
             spans = [{"start": 0, "end": len(some[0]), "label": "PER"}]
             yield json.dumps({"text": " ".join(some), "spans": spans})
@@ -43,6 +49,10 @@ def write_lines(path, kind, n_docs):
 
 
 def docs_of(source, nlp):
+    if source.path.suffix == ".doccano":
+        return read_doccano(source, nlp, Log())
+    if source.path.suffix == ".hf":
+        return read_hf(source, nlp.vocab, Log())
     if source.path.suffix == ".jsonl":
         return read_jsonl(source.lines, nlp, Log())
     return read_conll(source.lines, nlp.vocab, Log())
@@ -58,7 +68,7 @@ def peak_memory(path, output, nlp):
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("kind", ["conll", "jsonl"])
+@pytest.mark.parametrize("kind", ["conll", "jsonl", "doccano", "hf"])
 def test_memory_does_not_grow_with_the_file(tmp_path, nlp, kind):
     small = write_lines(tmp_path / f"small.{kind}", kind, 500)
     large = write_lines(tmp_path / f"large.{kind}", kind, 2000)
