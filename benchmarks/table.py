@@ -34,6 +34,7 @@ def main() -> None:
     print_speed()
     print_growth()
     print_crf()
+    print_crf("crf-1-threads-any-sequence")
 
 
 def print_accuracy() -> None:
@@ -165,9 +166,9 @@ def print_growth() -> None:
         )
 
 
-def print_crf() -> None:
+def print_crf(name: str = "crf-1-threads") -> None:
     """Print how many times as long as ours others take for the CRF alone."""
-    result = read("crf-1-threads")
+    result = read(name)
     cases: dict[tuple[int, ...], dict[str, Any]] = {}
     for row in result["rows"]:
         cases.setdefault(tuple(row["shape"]), {})[row["task"]] = row["times ours"]
