@@ -24,14 +24,13 @@ from .harness.options import TakeOver
 from .harness.training import (
     BUDGETS,
     CORPORA,
-    PARTS,
     ROOT,
     WORK,
     Budget,
     budget_of,
     config_path,
     convert,
-    spacy,
+    make_vectors,
 )
 
 MODELS = ("crf_ner", "ner")
@@ -88,11 +87,7 @@ def with_vectors(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
     """RETURNS (Setup): A training with vectors of an encoder, which are made if they
     are not there.
     """
-    vectors = folder / "vectors"
-    if not vectors.exists():
-        parts = [folder / f"{part}.spacy" for part in PARTS]
-        spacy("crf", "vectors", encoder, vectors, *parts)
-    settings: dict[str, Any] = {"paths.vectors": vectors}
+    settings: dict[str, Any] = {"paths.vectors": make_vectors(folder, encoder)}
     config = "crf_ner_vectors"
     if model != "crf_ner":
         config = "ner"

@@ -14,7 +14,6 @@ the result is `tagging-<corpus>-vectors.json`. What is already in the work folde
 trained again.
 """
 
-import statistics
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -37,10 +36,11 @@ from .harness.training import (
     Budget,
     budgeted,
     config_path,
+    make_vectors,
+    mean,
     train,
     write_result,
 )
-from .harness.training import spacy as run_spacy
 from .harness.treebanks import TREEBANKS, convert, corpus_names
 
 MODELS = ("crf_tagger", "tagger")
@@ -94,7 +94,7 @@ def main(
         for model, setup in setups.items()
         for seed in map(int, seeds.split(","))
     ]
-    means = {model: mean_of(runs, model) for model in setups}
+    means = {model: mean(runs, model, "test_acc") for model in setups}
     result = {
         **describe("tagging"),
         "corpus": corpus,
@@ -104,17 +104,6 @@ def main(
     }
     show(means)
     write_result(f"tagging-{name}", result)
-
-
-def make_vectors(folder: Path, encoder: Path) -> Path:
-    """RETURNS (Path): Vectors for the words of all parts; they are made if they are not
-    there.
-    """
-    vectors = folder / "vectors"
-    if not vectors.exists():
-        parts = [folder / f"{part}.spacy" for part in PARTS]
-        run_spacy("crf", "vectors", encoder, vectors, *parts)
-    return vectors
 
 
 def setup_of(
@@ -177,18 +166,6 @@ def accuracy(examples: list[Example], seen: set[str]) -> Score:
         float(is_right[is_unknown].mean()),
         int(is_unknown.sum()),
     )
-
-
-def mean_of(runs: list[dict[str, Any]], model: str) -> dict[str, float]:
-    """RETURNS (dict[str, float]): Means over the seeds, and the deviation of the
-    accuracy on test.
-    """
-    own = [run for run in runs if run["model"] == model]
-    keys = [key for key in own[0] if key not in ("model", "seed")]
-    means = {key: statistics.fmean(run[key] for run in own) for key in keys}
-    accuracies = [run["test_acc"] for run in own]
-    means["test_acc_sd"] = statistics.stdev(accuracies) if len(own) > 1 else 0.0
-    return means
 
 
 def show(means: dict[str, dict[str, float]]) -> None:

@@ -37,22 +37,23 @@ def versions() -> dict[str, str]:
 
 
 def _processor() -> str:
+    return _of_cpuinfo("model name") or platform.processor()
+
+
+def _of_cpuinfo(field: str) -> str:
+    """RETURNS (str): What Linux says of the first core; nothing elsewhere."""
     try:
         with open("/proc/cpuinfo", encoding="utf8") as lines:
-            names = [line for line in lines if line.startswith("model name")]
-        return names[0].partition(":")[2].strip()
-    except (OSError, IndexError):
-        return platform.processor()
+            found = next(line for line in lines if line.startswith(field))
+    except (OSError, StopIteration):
+        return ""
+    return found.partition(":")[2].strip()
 
 
 def _extensions() -> list[str]:
     """RETURNS (list[str]): The vector extensions of the processor that decide how fast
     it computes, as Linux calls them.
     """
-    try:
-        with open("/proc/cpuinfo", encoding="utf8") as lines:
-            flags = next(line for line in lines if line.startswith("flags")).split()
-    except (OSError, StopIteration):
-        return []
+    flags = _of_cpuinfo("flags").split()
     known = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8")
     return [name for name in known if name in flags]

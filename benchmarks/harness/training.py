@@ -158,13 +158,26 @@ def train_and_score(
     return scores
 
 
-def mean(runs: list[Any], model: str) -> dict[str, float]:
-    """RETURNS (dict[str, float]): Means over the seeds, and the deviation of test F."""
+def make_vectors(folder: Path, encoder: Path) -> Path:
+    """RETURNS (Path): Vectors of an encoder for the words of all parts of a corpus,
+    which are made if they are not there.
+    """
+    vectors = folder / "vectors"
+    if not vectors.exists():
+        parts = [folder / f"{part}.spacy" for part in PARTS]
+        spacy("crf", "vectors", encoder, vectors, *parts)
+    return vectors
+
+
+def mean(runs: list[Any], model: str, main: str = "test_f") -> dict[str, float]:
+    """RETURNS (dict[str, float]): Means over the seeds, and the deviation of the main
+    score.
+    """
     own = [run for run in runs if run["model"] == model]
     keys = [key for key in own[0] if key not in ("model", "seed")]
     result = {key: statistics.fmean(run[key] for run in own) for key in keys}
-    test_f = [run["test_f"] for run in own]
-    result["test_f_sd"] = statistics.stdev(test_f) if len(test_f) > 1 else 0.0
+    scores = [run[main] for run in own]
+    result[f"{main}_sd"] = statistics.stdev(scores) if len(scores) > 1 else 0.0
     return result
 
 

@@ -106,10 +106,6 @@ class AffixTable:
 
 
 @lru_cache(maxsize=16)
-def _table_of(affixes: Tuple[Affix, ...]) -> AffixTable:
-    return AffixTable(affixes)
-
-
-def affix_table(affixes: Sequence[Affix]) -> AffixTable:
+def affix_table(affixes: Tuple[Affix, ...]) -> AffixTable:
     """RETURNS (AffixTable): The table of some affixes, which models share."""
-    return _table_of(tuple(affixes))
+    return AffixTable(affixes)

@@ -193,9 +193,9 @@ def _insert(
     places, [words, attrs].
     """
     places = [place for place, _ in affixes]
-    found = affix_table([affix for _, affix in affixes]).look_up(words, strings)
+    table = affix_table(tuple(affix for _, affix in affixes))
     merged = np.empty((len(words), lexical.shape[1] + len(places)), dtype=np.uint64)
-    merged[:, places] = found
+    merged[:, places] = table.look_up(words, strings)
     merged[:, np.delete(np.arange(merged.shape[1]), places)] = lexical
     return merged
 
