@@ -25,14 +25,16 @@ def warm_up() -> "Warmth":
     try:
         # No other command should wait for what comes with it.
         from ..crf.backends.numba.kernel_cache import REMEDY
+        from ..crf.backends.numba.warming import Kernels
         from ..crf.backends.numba.warming import warm_up as compile_all
+        from ..models.network.kernels import lstm
     except ImportError as error:
         msg.fail(
             "There are no kernels without Numba, and predictions are slow",
             f"pip install numba ({error})",
             exits=1,
         )
-    found = compile_all()
+    found = compile_all([Kernels((lstm,), lstm.use_all)])
     if found.lost:
         msg.fail(
             f"Compiled {found.compiled} kernels in {found.seconds:.1f} s, of which "

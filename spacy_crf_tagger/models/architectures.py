@@ -1,7 +1,7 @@
 """The registered Thinc architecture: any tok2vec, then the torch network."""
 
 from dataclasses import replace
-from typing import Any, Callable, Dict, List, Optional, Tuple, cast
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union, cast
 
 import numpy as np
 from spacy.tokens import Doc
@@ -17,6 +17,8 @@ from .isolation import making_tensors
 from .network import NetworkConfig
 from .network.score_network import Scores
 from .shim import ScoreShim
+from .type_embed import NAME as TYPE_EMBED
+from .type_embed import TypeVectors, embed_types
 
 CRFModel = Model[List[Doc], Potentials]
 OUTPUTS = ("crf", "softmax")
@@ -148,6 +150,10 @@ def _forward(
 ) -> Tuple[Potentials, Callable[[Potentials], Any]]:
     # By position: `Model.copy` keeps layers, but drops references.
     tok2vec, scorer = model.layers
+    if not is_train and tok2vec.name == TYPE_EMBED:
+        # The network begins with what is a function of a word: once for each is enough.
+        types: Any = embed_types(tok2vec, docs)
+        return scorer.predict(types), _no_backprop
     vectors, backprop_tok2vec = tok2vec(docs, is_train)
     potentials, backprop_scorer = scorer(vectors, is_train)
 
@@ -169,18 +175,24 @@ def _init(
 
 
 def _forward_scores(
-    model: Model[List[Floats2d], Potentials], vectors: List[Floats2d], is_train: bool
+    model: Model[List[Floats2d], Potentials],
+    vectors: Union[List[Floats2d], TypeVectors],
+    is_train: bool,
 ) -> Tuple[Potentials, Callable[[Potentials], List[Floats2d]]]:
     shim = _shim(model)
     ops = model.ops
-    lengths = np.array([len(rows) for rows in vectors], dtype=np.int64)
-    flat = ops.flatten(vectors, dtype="float32")
-    if not vectors:
-        flat = ops.alloc2f(0, model.get_dim("nI"))
+    rows = None
+    if isinstance(vectors, TypeVectors):
+        flat, rows, lengths = vectors
+    else:
+        lengths = np.array([len(of_doc) for of_doc in vectors], dtype=np.int64)
+        flat = ops.flatten(vectors, dtype="float32")
+        if not vectors:
+            flat = ops.alloc2f(0, model.get_dim("nI"))
     with making_tensors():
         tensor = xp2torch(flat, requires_grad=is_train, device=shim.device)
     if not is_train:
-        scores = shim.predict(tensor, lengths)
+        scores = shim.predict(tensor, lengths, rows)
         return _potentials(scores, lengths), _no_backprop
     dropout = model.attrs["fixed_dropout"]
     if dropout is None:

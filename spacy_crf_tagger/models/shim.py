@@ -109,12 +109,15 @@ class ScoreShim(PyTorchShim):
         self.built.wake()
 
     def predict(  # type: ignore[override]
-        self, vectors: Tensor, lengths: NDArray[np.int64]
+        self,
+        vectors: Tensor,
+        lengths: NDArray[np.int64],
+        rows: Optional[NDArray[np.int64]] = None,
     ) -> Scores:
         """Score tags without gradients; see `ScoreNetwork.forward`."""
         network = self.built
         with predicting():
-            return cast(Scores, network(vectors, lengths))
+            return cast(Scores, network(vectors, lengths, rows=rows))
 
     def begin_update(  # type: ignore[override]
         self, vectors: Tensor, lengths: NDArray[np.int64], dropout: float

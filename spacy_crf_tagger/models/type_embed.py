@@ -2,7 +2,7 @@
 in a batch, since a type's features do not depend on where it stands.
 """
 
-from typing import Any, Callable, List, Optional, Tuple, Union, cast
+from typing import Any, Callable, List, NamedTuple, Optional, Tuple, Union, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,13 @@ from thinc.types import Floats2d, Ints1d, Ints2d
 
 from ..crf.options import RATE, SIZE, check_flag, check_numbers, naming_option_of
 from .affixes import Affix, affix_table, find_affixes
+from .mixing import predict_mixed
 from .seen_forms import Attrs, Bits, hide_randomly, hide_unseen, no_forms, note_forms
 from .torch_gemm import use_torch_gemm
 
 Tok2Vec = Model[List[Doc], List[Floats2d]]
+# Of the Thinc model.
+NAME = "type_embed"
 _FIRST_SEED = 8
 _RULES = {"width": SIZE, "form_dropout": RATE}
 
@@ -67,7 +70,7 @@ def build_type_embed(
     if include_static_vectors:
         layers.append(Linear(width))
     return Model(
-        "type_embed",
+        NAME,
         _forward,
         init=_init,
         layers=layers,
@@ -104,55 +107,125 @@ def _check_tables(attrs: Any, rows: Any) -> None:
             )
 
 
+class TypeVectors(NamedTuple):
+    """The vectors of a batch's words, each once.
+
+    vectors (Floats2d): The vectors of the different words, [V, width].
+    rows (NDArray[int]): The vector of each token, [N].
+    lengths (NDArray[int]): Tokens of each document, [B].
+    """
+
+    vectors: Floats2d
+    rows: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+
+class _Types(NamedTuple):
+    """The different words of a batch.
+
+    attrs (NDArray[uint64]): Their attributes, [V, attrs].
+    known (Optional[Floats2d]): Their vectors in the vocab, if those are mixed in.
+    rows (NDArray[int]): The word of each token, [N].
+    counts (NDArray[int]): The tokens of each word, [V].
+    """
+
+    attrs: NDArray[np.uint64]
+    known: Optional[Floats2d]
+    rows: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
+def embed_types(model: Tok2Vec, docs: List[Doc]) -> TypeVectors:
+    """Embed the words of documents for a prediction, each once.
+
+    model (Model[List[Doc], List[Floats2d]]): The result of `build_type_embed`.
+    docs (List[Doc]): The documents.
+    RETURNS (TypeVectors): The vectors.
+    """
+    use_torch_gemm(model)
+    lengths = _lengths_of(docs)
+    if not lengths.sum():
+        nothing = model.ops.alloc2f(0, model.get_dim("nO"))
+        return TypeVectors(nothing, np.zeros(0, dtype=np.int64), lengths)
+    types = _read_types(model, docs, is_train=False)
+    embed, mix = model.layers[:2]
+    projected = None
+    if types.known is not None:
+        projected = model.layers[2].predict(types.known)
+    mixed = predict_mixed(embed, mix, types.attrs, projected)
+    return TypeVectors(mixed, types.rows, lengths)
+
+
 def _forward(
     model: Tok2Vec, docs: List[Doc], is_train: bool
 ) -> Tuple[List[Floats2d], Callable[[List[Floats2d]], List[Doc]]]:
+    ops = model.ops
+    if not is_train:
+        vectors, rows, lengths = embed_types(model, docs)
+        by_token = vectors[_as_ints1d(ops, rows)]
+        return _split(ops, by_token, lengths), _backprop_nothing
     # At each call, since neither a copy of a model nor one that was moved keeps it.
     use_torch_gemm(model)
-    ops = model.ops
     embed, mix = model.layers[:2]
     project = model.layers[2] if len(model.layers) > 2 else None
-    lengths = ops.asarray1i([len(doc) for doc in docs])
+    lengths = _lengths_of(docs)
     if not lengths.sum():
         empty = [ops.alloc2f(0, model.get_dim("nO")) for _ in docs]
         return empty, _backprop_nothing
-    vocab = docs[0].vocab
-    affixes = find_affixes(model.attrs["attrs"])
-    columns = _without(model.attrs["attrs"], affixes)
-    n_lexical = len(columns)
-    columns += [ORTH] if affixes else []
-    if project is not None:
-        columns.append(getattr(vocab.vectors, "attr", ORTH))
-    features = np.concatenate(
-        [doc.to_array(columns).reshape(len(doc), len(columns)) for doc in docs]
-    )  # [N, columns]
-    _hide_forms(model, features, columns[:n_lexical], is_train)
-    first, inverse, counts = _find_types(features)
-    types = features[first]  # [types, columns]
-    embeddable = types[:, :n_lexical]  # [types, attrs]
-    if affixes:
-        words = types[:, n_lexical]
-        embeddable = _insert(embeddable, affixes, words, vocab.strings)
-    embedded, backprop_embed = embed(_as_ints(ops, embeddable), is_train)
+    types = _read_types(model, docs, is_train)
+    embedded, backprop_embed = embed(_as_ints(ops, types.attrs), is_train)
     n_embedded = embedded.shape[1]
     if project is not None:
-        known = _look_up_vectors(ops, vocab, types[:, -1], project.get_dim("nI"))
-        projected, backprop_project = project(known, is_train)
+        projected, backprop_project = project(types.known, is_train)
         embedded = ops.xp.hstack([embedded, projected])
-    mixed, backprop_mix = mix(embedded, is_train)  # [types, width]
-    vectors = mixed[_as_ints1d(ops, inverse)]
+    mixed, backprop_mix = mix(embedded, is_train)  # [V, width]
 
     def backprop(d_vectors: List[Floats2d]) -> List[Doc]:
-        by_type = _as_ints1d(ops, np.argsort(inverse, kind="stable"))
+        by_type = _as_ints1d(ops, np.argsort(types.rows, kind="stable"))
         d_tokens = ops.as_contig(ops.flatten(d_vectors)[by_type])
-        d_mixed = ops.reduce_sum(d_tokens, _as_ints1d(ops, counts))
+        d_mixed = ops.reduce_sum(d_tokens, _as_ints1d(ops, types.counts))
         d_parts = backprop_mix(d_mixed)
         if project is not None:
             backprop_project(ops.as_contig(d_parts[:, n_embedded:]))
         backprop_embed(ops.as_contig(d_parts[:, :n_embedded]))
         return []
 
-    return cast(List[Floats2d], ops.unflatten(vectors, lengths)), backprop
+    by_token = mixed[_as_ints1d(ops, types.rows)]
+    return _split(ops, by_token, lengths), backprop
+
+
+def _lengths_of(docs: List[Doc]) -> NDArray[np.int64]:
+    return np.array([len(doc) for doc in docs], dtype=np.int64)
+
+
+def _split(ops: Ops, by_token: Floats2d, lengths: NDArray[np.int64]) -> List[Floats2d]:
+    return ops.unflatten(by_token, _as_ints1d(ops, lengths))
+
+
+def _read_types(model: Tok2Vec, docs: List[Doc], is_train: bool) -> _Types:
+    vocab = docs[0].vocab
+    affixes = find_affixes(model.attrs["attrs"])
+    columns = _without(model.attrs["attrs"], affixes)
+    n_lexical = len(columns)
+    columns += [ORTH] if affixes else []
+    has_vectors = len(model.layers) > 2
+    if has_vectors:
+        columns.append(getattr(vocab.vectors, "attr", ORTH))
+    numbers = [IDS.get(column, column) for column in columns]  # looked up faster
+    features = np.concatenate(
+        [doc.to_array(numbers).reshape(len(doc), len(columns)) for doc in docs]
+    )  # [N, columns]
+    _hide_forms(model, features, columns[:n_lexical], is_train)
+    first, rows, counts = _find_types(features)
+    types = features[first]  # [V, columns]
+    attrs = types[:, :n_lexical]
+    if affixes:
+        attrs = _insert(attrs, affixes, types[:, n_lexical], vocab.strings)
+    known = None
+    if has_vectors:
+        width = model.layers[2].get_dim("nI")
+        known = _look_up_vectors(model.ops, vocab, types[:, -1], width)
+    return _Types(attrs, known, rows, counts)
 
 
 def _init(

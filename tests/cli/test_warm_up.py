@@ -59,7 +59,7 @@ def test_kernels_that_cannot_be_kept(asked, monkeypatch, capsys):
         stats = type("Stats", (), {"cache_misses": {"": 1}, "cache_hits": {}})
         _cache = type("Cache", (), {"kept_in": lambda self: None})()
 
-    monkeypatch.setattr(warming, "_kernels", lambda: [("viterbi", Kernel)])
+    monkeypatch.setattr(warming, "_kernels", lambda modules: [("viterbi", Kernel)])
     with pytest.raises(SystemExit) as caught:
         warm_up()
     assert caught.value.code == 1

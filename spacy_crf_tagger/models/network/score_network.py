@@ -1,7 +1,8 @@
 """The whole network: BiLSTM, attention, emission scores, and the CRF's parameters."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Dict, Optional, Tuple
+from types import ModuleType
+from typing import Any, Dict, Optional, Tuple, cast
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from .bilstm import BiLSTM
 from .dropout import locked_dropout, word_dropout
 from .padding import Bucket, plan_buckets
 from .precision import CREATION
+from .ragged import Piece, compiled_lstm, cut_pieces, reads_ragged
 
 _RULES = {
     "width_in": SIZE,
@@ -28,6 +30,7 @@ _RULES = {
     "attention_width": replace(SIZE, or_null=True),
     "first_tag_bias": Number(low=-1e3, high=1e3),
 }
+Ints = NDArray[np.int64]
 Scores = Tuple[Tensor, Optional[Tensor], Optional[Tensor], Optional[Tensor]]
 
 
@@ -143,23 +146,32 @@ class ScoreNetwork(nn.Module):
         lengths: NDArray[np.int64],
         dropout: float = 0.0,
         *,
+        rows: Optional[Ints] = None,
         is_train: bool = False,
     ) -> Scores:
         """Score the tags of a ragged batch. The mode is an argument, not the module's
         flag `training`: one thread may predict while another trains.
 
-        vectors (Tensor): Token vectors, [N, width_in].
+        vectors (Tensor): Token vectors, [N, width_in], or those of the different words,
+            [V, width_in].
         lengths (NDArray[int]): Tokens of each sequence, [B].
         dropout (float): Rate of locked dropout; used in training only.
+        rows (Optional[NDArray[int]]): The vector of each token, [N]; if None, each has
+            its own.
         is_train (bool): Whether to drop out, and to prepare for gradients.
         RETURNS (Tuple): Emissions [N, K], transitions [K, K], start [K] and end [K];
             the last three are None if the network has no transitions.
         """
-        if is_train:
+        is_ragged = self.config.depth > 0 and not is_train and reads_ragged(vectors)
+        if rows is not None and not is_ragged:
+            vectors = vectors[torch.from_numpy(rows).to(vectors.device)]
+        if is_ragged:
+            emissions = self._score_ragged(vectors, rows, lengths)
+        elif is_train:
             vectors = word_dropout(vectors, self.config.word_dropout)
+            emissions = self._score(vectors, lengths, dropout, is_train)
         else:
-            dropout = 0.0
-        emissions = self._score(vectors, lengths, dropout, is_train)
+            emissions = self._score(vectors, lengths, 0.0, is_train)
         emissions = emissions.masked_fill(self.dormant, -torch.inf)
         if not self.config.transitions:
             return emissions, None, None, None
@@ -191,6 +203,40 @@ class ScoreNetwork(nn.Module):
                 parameter.grad = overlay(torch.zeros_like(parameter), gradient)
         network.dormant[old:] = True
         return network
+
+    def _score_ragged(
+        self, vectors: Tensor, rows: Optional[Ints], lengths: Ints
+    ) -> Tensor:
+        """RETURNS (Tensor): Emissions, [N, K], of predictions on the CPU."""
+        config = self.config
+        emissions = torch.empty((int(lengths.sum()), config.n_tags), **CREATION)
+        for piece in cut_pieces(
+            lengths, config.window, config.overlap, config.max_tokens
+        ):
+            own = piece.tokens if rows is None else rows[piece.tokens]
+            kernels = cast(ModuleType, compiled_lstm())
+            states = self.bilstm.read(vectors, own, piece.lengths, kernels)
+            kept = np.flatnonzero(piece.kept)
+            scores = self._score_states(states, piece)
+            emissions[torch.from_numpy(piece.tokens[kept])] = scores[kept]
+        return emissions
+
+    def _score_states(self, states: Tensor, piece: Piece) -> Tensor:
+        """RETURNS (Tensor): Emissions at each position of a piece, [M, K]."""
+        if not self.config.attention_heads:
+            scores: Tensor = self.emission(states)
+            return scores
+        scores = states.new_empty((len(states), self.config.n_tags))
+        window, overlap = self.config.window, self.config.overlap
+        for bucket in plan_buckets(
+            piece.lengths, window, overlap, self.config.max_tokens, states.device
+        ):
+            longest, size = bucket.rows.shape
+            block = states.index_select(0, bucket.rows.reshape(-1))
+            block = self.attention(block.view(longest, size, -1), bucket.mask)
+            block = block.flatten(0, 1).index_select(0, bucket.kept)
+            scores[torch.from_numpy(bucket.kept_rows)] = self.emission(block)
+        return scores
 
     def _score(
         self,

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from spacy import attrs
 from spacy.parts_of_speech import IDS
 from spacy.tokens import Doc, Token
 from spacy.training import Example
@@ -23,6 +24,12 @@ class TokenAttribute:
         """
         self.name = name
         self._extension = name[2:] if name.startswith("_.") else None
+        # Numbers are looked up faster than names.
+        self._id = attrs.IDS.get(name, 0)
+
+    def is_set(self, doc: Doc) -> bool:
+        """RETURNS (bool): Whether any token may have a value."""
+        return self._extension is not None or bool(doc.has_annotation(self._id))
 
     def read(self, doc: Doc) -> Ids:
         """Read what is set.
@@ -34,7 +41,9 @@ class TokenAttribute:
             whose values are no strings.
         """
         if self._extension is None:
-            return cast(Ids, doc.to_array([self.name]))
+            if not self.is_set(doc):
+                return np.zeros(len(doc), dtype=np.uint64)
+            return cast(Ids, doc.to_array(self._id))
         self._require_extension()
         values = [token._.get(self._extension) for token in doc]
         wrong = [v for v in values if v is not None and not isinstance(v, str)]
@@ -82,7 +91,7 @@ class TokenAttribute:
         if not len(doc):
             return
         if self._extension is None:
-            doc.from_array([self.name], cast(Any, np.ascontiguousarray(ids[:, None])))
+            doc.from_array([self._id], cast(Any, np.ascontiguousarray(ids[:, None])))
             return
         self._require_extension()
         strings = doc.vocab.strings

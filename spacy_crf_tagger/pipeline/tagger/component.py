@@ -313,7 +313,7 @@ class CRFTagger(CRFPipe):
         for doc, prediction in zip(docs, predictions, strict=True):
             if len(doc):
                 ids = own_ids[prediction.tags]
-                if not settings.overwrite:
+                if not settings.overwrite and attribute.is_set(doc):
                     present = attribute.read(doc)
                     ids = np.where(present != 0, present, ids)
                 attribute.write(doc, ids)

@@ -23,8 +23,8 @@ from . import private_folders
 logger = logging.getLogger("spacy.spacy_crf_tagger")
 
 COMPILING = (
-    "Compiling the CRF's kernels for this machine: some seconds, once after an "
-    "install. `python -m spacy crf warm-up` does it ahead."
+    "Compiling kernels for this machine: some seconds, once after an install. "
+    "`python -m spacy crf warm-up` does it ahead."
 )
 REMEDY = (
     "Set the environment variable NUMBA_CACHE_DIR to the absolute path of a folder "
@@ -139,7 +139,7 @@ class KernelCache(caching._Cache):
                 reasons.append(str(error))
         _say_once(
             logging.WARNING,
-            "The CRF's kernels cannot be kept: each process compiles them again, which "
+            "Compiled kernels cannot be kept: each process compiles them again, which "
             f"takes some seconds. {REMEDY} ({'; '.join(reasons)})",
         )
 
@@ -174,6 +174,7 @@ class _Locator:
     def __init__(self, function: Callable[..., Any], source: str) -> None:
         self._py_file = source
         self._lineno = function.__code__.co_firstlineno
+        self._stamp = _source_stamp(Path(source).parent)
 
     @classmethod
     def from_function(cls, function: Callable[..., Any], source: str) -> "_Locator":
@@ -183,7 +184,7 @@ class _Locator:
         return self.folder
 
     def get_source_stamp(self) -> str:
-        return _source_stamp()
+        return self._stamp
 
     def get_disambiguator(self) -> str:
         return str(self._lineno)
@@ -196,14 +197,15 @@ class _Locator:
         tempfile.TemporaryFile(dir=self.folder).close()
 
 
-@lru_cache(maxsize=1)
-def _source_stamp() -> str:
-    """RETURNS (str): A digest of all files that kernels are made of, since they are
-    compiled into each other.
+@cache
+def _source_stamp(folder: Path) -> str:
+    """RETURNS (str): A digest of all files that the kernels of a folder are made of,
+    since they are compiled into each other.
     """
     digest = hashlib.sha256()
-    for path in sorted(_SOURCE.glob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
+    for source in sorted({_SOURCE, folder}):
+        for path in sorted(source.glob("*.py")):
+            digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
 

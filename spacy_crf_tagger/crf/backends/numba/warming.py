@@ -2,7 +2,7 @@
 
 import time
 from types import ModuleType
-from typing import Any, Iterator, List, NamedTuple, Tuple
+from typing import Any, Callable, Iterator, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -27,6 +27,17 @@ _MODULES: Tuple[ModuleType, ...] = (
 )
 
 
+class Kernels(NamedTuple):
+    """Kernels that belong together.
+
+    modules (Tuple[ModuleType, ...]): Where they are.
+    use_all (Callable): Makes use of all of them.
+    """
+
+    modules: Tuple[ModuleType, ...]
+    use_all: Callable[[], None]
+
+
 class Warmth(NamedTuple):
     """What compiling ahead has come to.
 
@@ -46,20 +57,24 @@ class Warmth(NamedTuple):
     refused: Tuple[str, ...]
 
 
-def warm_up() -> Warmth:
+def warm_up(more: Sequence[Kernels] = ()) -> Warmth:
     """Compile the kernels of everything that can be asked of a lattice with scores of
     single precision, as a network's are, or load them if that was done before.
 
+    more (Sequence[Kernels]): Other kernels to compile beside those of the CRF.
     RETURNS (Warmth): What it has come to.
     """
     start = time.perf_counter()
-    _ask_everything()
+    all_kernels = [Kernels(_MODULES, _ask_everything), *more]
+    for kernels in all_kernels:
+        kernels.use_all()
     seconds = time.perf_counter() - start
-    kernels = list(_kernels())
-    places = [(name, kernel._cache.kept_in()) for name, kernel in kernels]
+    modules = [module for kernels in all_kernels for module in kernels.modules]
+    found = list(_kernels(modules))
+    places = [(name, kernel._cache.kept_in()) for name, kernel in found]
     return Warmth(
-        sum(sum(kernel.stats.cache_misses.values()) for _, kernel in kernels),
-        sum(sum(kernel.stats.cache_hits.values()) for _, kernel in kernels),
+        sum(sum(kernel.stats.cache_misses.values()) for _, kernel in found),
+        sum(sum(kernel.stats.cache_hits.values()) for _, kernel in found),
         seconds,
         tuple(sorted({place for _, place in places if place is not None})),
         tuple(name for name, place in places if place is None),
@@ -67,9 +82,9 @@ def warm_up() -> Warmth:
     )
 
 
-def _kernels() -> Iterator[Tuple[str, Any]]:
+def _kernels(modules: Sequence[ModuleType]) -> Iterator[Tuple[str, Any]]:
     """YIELDS (Tuple[str, Any]): The name and the kernel of all that are in use."""
-    for module in _MODULES:
+    for module in modules:
         for name, found in vars(module).items():
             is_own = getattr(found, "__module__", None) == module.__name__
             is_kernel = isinstance(getattr(found, "_cache", None), KernelCache)
