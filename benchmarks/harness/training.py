@@ -4,13 +4,16 @@ in processes of their own. What is already in the work folder is not done again.
 
 import os
 import statistics
-import subprocess
 import sys
+from functools import cache
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import srsly
 from spacy import blank
+from spacy.cli import setup_cli
 from spacy.tokens import DocBin
 from wasabi import msg
 
@@ -196,7 +199,26 @@ def config_path(model: str) -> Path:
 
 def spacy(*args: object) -> None:
     """Run a command of spaCy in a process of its own, on one thread."""
-    command = [sys.executable, "-m", "spacy", *map(str, args)]
-    msg.info(" ".join(command[1:]))
-    environment = {"OMP_NUM_THREADS": "1", **os.environ}
-    subprocess.run(command, check=True, env=environment)
+    words = ["-m", "spacy", *map(str, args)]
+    msg.info(" ".join(words))
+    process = _processes().Process(target=_run, args=(words,))
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"{' '.join(words)} ended with {process.exitcode}")
+
+
+@cache
+def _processes() -> ForkServerContext:
+    """RETURNS (ForkServerContext): Processes that begin where all is imported, which
+    takes longer than many a training of a test.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["torch", "spacy.cli", "spacy_crf_tagger.cli"])
+    return context
+
+
+def _run(words: list[str]) -> None:
+    sys.argv = words[1:]
+    setup_cli()

@@ -1,5 +1,6 @@
 """Where compiled kernels are loaded from, and where they never are."""
 
+import gc
 import logging
 import os
 import subprocess
@@ -18,9 +19,13 @@ from spacy_crf_tagger.crf.backends.numba.kernel_cache import (
     KernelCache,
     folders,
 )
+from spacy_crf_tagger.models.network.kernels import lstm
 
 needs_modes = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes")
 STRANGER, OTHER_GROUP = 54321, 54322
+CRF = Path(kernel_cache.__file__).parent
+# Its kernels are made of functions of the CRF's as well.
+NETWORK = Path(lstm.__file__).parent
 
 
 @pytest.fixture(autouse=True)
@@ -289,21 +294,25 @@ def test_versions_of_numba_that_are_unknown_compile_all_functions(monkeypatch):
     assert use(np.ones(2)) == 2.0
 
 
-def test_a_change_to_any_file_makes_all_kernels_new(monkeypatch):
+@pytest.mark.parametrize(
+    ("folder", "file"),
+    [(CRF, "lanes.py"), (NETWORK, "lanes.py"), (NETWORK, "singles.py")],
+)
+def test_a_change_to_any_file_makes_all_kernels_new(monkeypatch, folder, file):
     stamp = kernel_cache._source_stamp
     stamp.cache_clear()
-    first = stamp()
+    first = stamp(folder)
     real = Path.read_bytes
 
     def changed(path):
-        return real(path) + (b"#" if path.name == "lanes.py" else b"")
+        return real(path) + (b"#" if path.name == file else b"")
 
     monkeypatch.setattr(Path, "read_bytes", changed)
     stamp.cache_clear()
-    assert stamp() != first
+    assert stamp(folder) != first
     monkeypatch.undo()
     stamp.cache_clear()
-    assert stamp() == first
+    assert stamp(folder) == first
 
 
 SILENT = """
@@ -330,3 +339,22 @@ def test_a_second_process_has_nothing_to_say(tmp_path):
 
     assert run().splitlines() == [COMPILING]
     assert run() == ""
+
+
+@pytest.mark.parametrize("was_enabled", [True, False])
+def test_no_garbage_is_collected_while_a_kernel_is_compiled(was_enabled, monkeypatch):
+    seen = []
+    monkeypatch.setattr(kernel_cache, "_say_once", lambda *_: seen.append(enabled()))
+
+    @borrowing_kernel
+    def kernel(x):
+        return x + 1
+
+    enabled = gc.isenabled
+    (gc.enable if was_enabled else gc.disable)()
+    try:
+        assert kernel(1) == 2
+        assert enabled() is was_enabled
+    finally:
+        gc.enable()
+    assert seen == [False]

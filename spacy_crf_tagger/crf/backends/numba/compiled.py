@@ -1,5 +1,7 @@
 """Decorators that compile kernels and their parts."""
 
+import gc
+from functools import wraps
 from typing import Any, Callable
 
 from numba import njit
@@ -55,10 +57,30 @@ def called(function: Function) -> Function:
 
 
 def _compile(function: Function, options: "dict[str, Any]") -> Function:
-    compiled = njit(function, nogil=True, **options)
+    compiled: Any = njit(function, nogil=True, **options)
     if hasattr(compiled, "_cache"):  # not if NUMBA_DISABLE_JIT is set
         compiled._cache = KernelCache(function)
+        compiled.compile = _without_garbage_collection(compiled.compile)
     return compiled  # type: ignore[no-any-return]
+
+
+def _without_garbage_collection(compile: Function) -> Function:
+    """Make a function that compiles without collecting garbage meanwhile. Numba makes
+    hundreds of thousands of objects, for which Python would look through all that spaCy
+    and torch hold a dozen times: a seventh of the time.
+    """
+
+    @wraps(compile)
+    def compile_at_once(*arguments: Any) -> Any:
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return compile(*arguments)
+        finally:
+            if was_enabled:
+                gc.enable()
+
+    return compile_at_once
 
 
 def _compile_part(function: Function, options: "dict[str, Any]") -> Function:
