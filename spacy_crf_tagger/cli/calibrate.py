@@ -107,7 +107,7 @@ def calibrate(
         measured_before = _measure(nlp, examples, pipe, "Measuring before")
         msg.info("Fitting the temperature")
         after = fit_temperature(nlp, examples, name)
-    pipe.cfg["temperature"] = after
+    pipe.temperature = after
     measured_after = _measure(nlp, examples, pipe, "Measuring after")
     _report(measured_before, measured_after)
     _summarise([before, after], [measured_before, measured_after])

@@ -43,7 +43,7 @@ def fit_temperature(
     alternate objective function for Markovian fields"): the mean over the annotated
     tokens of −log P(tag of the token | text). Tokens without annotation do not count,
     nor does what earlier components set. The pipeline does not change: set
-    `nlp.get_pipe(name).cfg["temperature"]` to use the temperature.
+    `nlp.get_pipe(name).temperature` to use it.
 
     nlp (Language): The pipeline.
     examples (Iterable[Example]): Annotated examples that it was not trained on.
@@ -136,7 +136,7 @@ def make_calibration(
 
     def calibrate(nlp: Language) -> Language:
         name, pipe = find_component(nlp, component)
-        pipe.cfg["temperature"] = fit_temperature(nlp, corpus(nlp), name)
+        pipe.temperature = fit_temperature(nlp, corpus(nlp), name)
         return nlp
 
     return calibrate
