@@ -11,13 +11,14 @@ from .compare import compare_cli
 from .convert import convert_cli
 from .init_config import init_config_cli
 from .migrate import migrate_cli
+from .set_settings import set_cli
 from .show import show_cli
 from .vectors import OLD_NAME, renamed_cli, vectors_cli
 from .warm_up import warm_up_cli
 
 HELP = """Data, configs, scores and predictions of entity recognisers and taggers:
-convert annotated text, make configs, compare evaluations, calibrate probabilities, try
-pipelines, make word vectors and compile kernels ahead.
+convert annotated text, make configs, compare evaluations, calibrate probabilities,
+change settings, try pipelines, make word vectors and compile kernels ahead.
 """
 
 app = typer.Typer(name="crf", help=HELP, no_args_is_help=True)
@@ -27,6 +28,7 @@ app.command("migrate")(migrate_cli)
 app.command("compare")(compare_cli)
 app.command("show")(show_cli)
 app.command("calibrate")(calibrate_cli)
+app.command("set")(set_cli)
 app.command("vectors")(vectors_cli)
 app.command("warm-up")(warm_up_cli)
 app.command(

@@ -63,6 +63,12 @@ class ConfiguredTask(TagTask):
         before = self.settings
         plain = {name: _plain(value) for name, value in settings.items()}
         with self._working("", TypeError):
+            unknown = sorted(settings.keys() - before.to_cfg())
+            if unknown:
+                raise ValueError(
+                    f"there is no setting {', '.join(unknown)}; there are "
+                    f"{', '.join(before.to_cfg())}."
+                )
             changed = replace(before, **plain)
             changed.validate()
             for name in self.tag_settings:

@@ -112,5 +112,6 @@ def _pop_loaded_section(nlp: Language, name: str) -> Dict[str, Any]:
     if section.get("model") is nlp.get_pipe_config(name).get("model"):
         return {}
     loaded: Dict[str, Any] = Config(nlp._config).interpolate()["components"][name]
-    del sections[name]
+    # Now it looks like what spaCy puts together.
+    sections[name] = dict(nlp.get_pipe_config(name))
     return loaded
