@@ -138,6 +138,9 @@ class CRFPipe(ConfiguredTask, TrainablePipe):  # type: ignore[misc]
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         check_lexeme_norms(self.vocab, self.name)
+        if nlp is not None:
+            # One that has taken the component by `source` tells it so here alone.
+            self.belong_to(nlp)
         if isinstance(labels, (str, Mapping)):
             raise ValueError(
                 f"Component '{self.name}': labels must be a list, not {labels!r}. The "

@@ -10,6 +10,7 @@ import spacy
 
 from tests.helpers.component import (
     entities,
+    make_examples,
     make_nlp,
     recognizer,
     small_model,
@@ -261,6 +262,14 @@ def test_sourced_component_keeps_its_settings(tmp_path):
     again = spacy.load(tmp_path)
     assert again.get_pipe("names").threshold == 0.25
     assert written(again, "threshold", "names") == 0.25
+
+
+def test_sourced_component_that_is_initialised_knows_its_pipeline():
+    nlp = spacy.blank("en")
+    ner = nlp.add_pipe("crf_ner", source=make_nlp(labels=["PERSON"]))
+    nlp.initialize(lambda: make_examples(nlp))
+    ner.threshold = 0.25
+    assert written(nlp, "threshold") == 0.25
 
 
 def test_component_of_a_saved_pipeline_keeps_its_settings(saved):
