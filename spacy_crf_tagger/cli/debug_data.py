@@ -95,7 +95,9 @@ def debug_data_cli(
 
     python -m spacy crf debug-data config.cfg --paths.train train.spacy
     """
-    overrides = parse_config_overrides(ctx.args)
+    # Of Click, which Typer brings along in a copy that does not know it.
+    with explained("Can't read the options", Exception):
+        overrides = parse_config_overrides(ctx.args)
     import_code(code)
     debug_data(config, overrides, output=output, strict=strict, verbose=verbose)
 

@@ -267,5 +267,34 @@ def test_data_that_cannot_be_read(debug, crf):
     assert "Corpus path can't be None" in text
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [("--stict", "No such option"), ("--nope.foo=3", "nope -> foo")],
+)
+def test_option_that_is_not_there(debug, option, message):
+    exit_code, text = debug("good", "dev", option)
+    assert exit_code == 1
+    assert message in text
+
+
+def test_code_that_the_config_needs(debug, tmp_path):
+    code = tmp_path / "code.py"
+    code.write_text(
+        "from spacy.training import Corpus\n"
+        "from spacy.util import registry\n"
+        "@registry.readers('tests.debug_data.v1')\n"
+        "def read(path):\n"
+        "    return lambda nlp: Corpus(path)(nlp)\n"
+    )
+    config = Config().from_disk(CONFIGS / "crf_ner.cfg", interpolate=False)
+    reader = {"@readers": "tests.debug_data.v1", "path": "${paths.dev}"}
+    config["corpora"]["dev"] = reader
+    config.to_disk(tmp_path / "config.cfg")
+    options = ["--code", code]
+    exit_code, text = debug("good", "bad", *options, config=tmp_path / "config.cfg")
+    assert exit_code == 0
+    assert "dev, document 2: 'Vega \\n' (STAR)" in text
+
+
 def test_window_is_that_of_the_architecture():
     assert DEFAULT_MODEL["window"] == DEFAULT_WINDOW
