@@ -1,18 +1,17 @@
 """`spacy crf calibrate`: fit the temperature of probabilities on annotated text."""
 
 from contextlib import contextmanager
-from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Iterator, List, Optional
+from typing import TYPE_CHECKING, Annotated, Iterator, List, Optional, Tuple
 
 import typer
 from spacy.language import Language
 from spacy.training import Corpus, Example
-from tqdm import tqdm
 from wasabi import msg
 
 from .errors import explained
+from .figures import analyse_with_progress, format_figure, print_figures
 from .loading import check_output, load_pipeline, reading_docs, save_pipeline
 
 # Every `python -m spacy` process imports this file: what needs more than spaCy is
@@ -63,6 +62,7 @@ def calibrate_cli(
 
     Prints how far the probabilities could be relied on before and after, over ten
     groups of as many entities or tags each: mean score, and the share that is correct.
+    The figures in meta.json are measured anew on these documents.
     What the best analysis is does not depend on the temperature.
     """
     calibrate(model, dev, output, component, plot)
@@ -91,6 +91,7 @@ def calibrate(
         find_component,
         fit_temperature,
     )
+    from ..evaluation.figures import store_figures
     from ..evaluation.plots import check_plot, plot_reliability
 
     check_output(output, dev)
@@ -104,13 +105,15 @@ def calibrate(
         name, pipe = find_component(nlp, component)
         msg.info(f"Calibrating {name} of {model} on {len(examples)} documents")
         before = pipe.settings.temperature
-        measured_before = _measure(nlp, examples, pipe, "Measuring before")
+        measured_before, _ = _measure(nlp, examples, pipe, "Measuring before")
         msg.info("Fitting the temperature")
         after = fit_temperature(nlp, examples, name)
-    pipe.cfg["temperature"] = after
-    measured_after = _measure(nlp, examples, pipe, "Measuring after")
+    pipe.temperature = after
+    measured_after, analysed = _measure(nlp, examples, pipe, "Measuring after")
     _report(measured_before, measured_after)
     _summarise([before, after], [measured_before, measured_after])
+    figures = dict(nlp.meta.get("performance", {}))
+    print_figures(figures, store_figures(nlp, name, analysed))
     if _is_worse(measured_before, measured_after):
         msg.warn(
             "The scores are less reliable than before",
@@ -134,16 +137,12 @@ def calibrate(
 
 def _measure(
     nlp: Language, examples: List[Example], pipe: "CRFPipe", doing: str
-) -> "Reliability":
-    from ..evaluation.calibration import analyse_examples
+) -> Tuple["Reliability", List[Example]]:
     from ..evaluation.reliability import component_reliability
 
-    msg.info(f"{doing}: analysing {len(examples)} documents")
-    # On a terminal only.
-    bar = partial(tqdm, total=len(examples), unit="doc", disable=None, leave=False)
     with _writing_scores(pipe):
-        analysed = analyse_examples(nlp, examples, progress=bar)
-        return component_reliability(pipe, analysed)
+        analysed = analyse_with_progress(nlp, examples, doing)
+        return component_reliability(pipe, analysed), analysed
 
 
 @contextmanager
@@ -191,10 +190,10 @@ def _report(before: "Reliability", after: "Reliability") -> None:
 
 def _summarise(temperatures: List[float], measured: List["Reliability"]) -> None:
     rows = [
-        ("Temperature", *map(_format, temperatures)),
+        ("Temperature", *map(format_figure, temperatures)),
         ("Predictions", *(str(m.size) for m in measured)),
-        ("ECE", *(_format(m.ece) for m in measured)),
-        ("Brier score", *(_format(m.brier) for m in measured)),
+        ("ECE", *(format_figure(m.ece) for m in measured)),
+        ("Brier score", *(format_figure(m.brier) for m in measured)),
     ]
     msg.table(
         rows, header=("", "Before", "After"), aligns=("l", "r", "r"), divider=True
@@ -204,8 +203,4 @@ def _summarise(temperatures: List[float], measured: List["Reliability"]) -> None
 def _format_bin(part: Optional["Bin"]) -> List[str]:
     if part is None:
         return [_NO_VALUE] * 3
-    return [str(part.size), _format(part.score), _format(part.correct)]
-
-
-def _format(value: Optional[float]) -> str:
-    return _NO_VALUE if value is None else f"{value:.3f}"
+    return [str(part.size), format_figure(part.score), format_figure(part.correct)]

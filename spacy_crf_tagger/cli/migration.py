@@ -86,6 +86,11 @@ def migrate_config(base: Config, only: Sequence[str] = ()) -> Migration:
     return Migration(config, components, notes)
 
 
+def settings_of_spacy(section: Dict[str, Any]) -> List[str]:
+    """RETURNS (List[str]): The settings of a component that only spaCy's own have."""
+    return [key for key in _DROPPED if key in section]
+
+
 def fill_config(config: Config) -> Config:
     """Add the settings that have defaults, and check that a pipeline can be made.
 

@@ -147,7 +147,7 @@ def _show_tags(doc: Doc, taggers: "List[Tuple[str, CRFTagger]]") -> None:
     columns: List[Sequence[str]] = [[_printable(token.text) for token in doc]]
     header = ["Token"]
     for name, tagger in taggers:
-        ids = tagger.attribute.read(doc).tolist()
+        ids = tagger.token_attribute.read(doc).tolist()
         tags = [doc.vocab.strings[number] for number in ids]
         [marginals] = tagger.marginals(doc)
         numbers = {label: n for n, label in enumerate(tagger.labels)}

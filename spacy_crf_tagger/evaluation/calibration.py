@@ -24,6 +24,7 @@ from ..crf.arrays import to_numpy
 from ..pipeline.annotation import UNKNOWN, Tags
 from ..pipeline.base import CRFPipe
 from ..pipeline.errors import working
+from .figures import store_figures
 
 LOWEST, HIGHEST = 0.1, 10.0  # temperatures
 
@@ -43,7 +44,7 @@ def fit_temperature(
     alternate objective function for Markovian fields"): the mean over the annotated
     tokens of −log P(tag of the token | text). Tokens without annotation do not count,
     nor does what earlier components set. The pipeline does not change: set
-    `nlp.get_pipe(name).cfg["temperature"]` to use the temperature.
+    `nlp.get_pipe(name).temperature` to use it.
 
     nlp (Language): The pipeline.
     examples (Iterable[Example]): Annotated examples that it was not trained on.
@@ -121,8 +122,9 @@ def make_calibration(
     path: Union[str, Path, None], component: Optional[str] = None
 ) -> Callable[[Language], Language]:
     """Create the callback `spacy_crf_tagger.calibrate.v1` for `[training]
-    before_to_disk`, which fits the temperature of each pipeline that is saved.
-    Evaluations between use the temperature of the one that was saved last.
+    before_to_disk`, which fits the temperature of each pipeline that is saved, and
+    measures the figures in its `meta.json` anew. Evaluations between use the
+    temperature of the one that was saved last.
 
     path (Union[str, Path]): The development corpus, as for `spacy.Corpus.v1`.
     component (Optional[str]): The name of the component; None for `crf_ner`, or else
@@ -136,7 +138,9 @@ def make_calibration(
 
     def calibrate(nlp: Language) -> Language:
         name, pipe = find_component(nlp, component)
-        pipe.cfg["temperature"] = fit_temperature(nlp, corpus(nlp), name)
+        examples = list(corpus(nlp))
+        pipe.temperature = fit_temperature(nlp, examples, name)
+        store_figures(nlp, name, analyse_examples(nlp, examples))
         return nlp
 
     return calibrate

@@ -190,7 +190,7 @@ def component_reliability(
     """
     if isinstance(component, CRFTagger):
         settings = component.settings
-        return tag_reliability(examples, component.attribute, settings.scores_key)
+        return tag_reliability(examples, component.token_attribute, settings.scores_key)
     if isinstance(component, CRFEntityRecognizer):
         return entity_reliability(examples, component.settings.spans_key)
     return reliability([], [])

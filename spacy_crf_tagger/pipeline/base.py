@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import (
     Any,
     Callable,
-    ContextManager,
     Dict,
     Iterable,
     Iterator,
@@ -18,7 +17,6 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
-    Type,
     TypeVar,
     Union,
 )
@@ -34,12 +32,12 @@ from thinc.api import Optimizer
 
 from ..crf import Lattice, Potentials, TagSet
 from .annotation import Annotation
+from .configured import ConfiguredTask
 from .documents import group_by_tokens, naming_document
-from .errors import few, working
+from .errors import few
 from .losses import rehearsal_loss
 from .model import CRFModel, ScoresLayer, check_model, for_crf, learn, score
-from .settings import CRFSettings
-from .task import TagTask
+from .owners import Owners
 
 # Tokens that are predicted at once: bounds memory, whatever `nlp.pipe` passes.
 _MAX_TOKENS = 2**16
@@ -49,9 +47,10 @@ _MAX_CELLS = 2**23
 Self = TypeVar("Self", bound="CRFPipe")
 
 
-class CRFPipe(TagTask, TrainablePipe):  # type: ignore[misc]
+class CRFPipe(ConfiguredTask, TrainablePipe):  # type: ignore[misc]
     """A component whose model scores the tags of a conditional random field. A subclass
-    overrides the methods of `TagTask` and spaCy's `set_annotations`.
+    overrides the methods of `TagTask` and spaCy's `set_annotations`, and has a
+    `Setting` for each of its settings.
     """
 
     def __init__(
@@ -70,8 +69,8 @@ class CRFPipe(TagTask, TrainablePipe):  # type: ignore[misc]
         name (str): The name of the component, under which losses are reported.
         scorer (Optional[Callable]): The scoring method.
         **settings (Any): The fields of `settings_type`; those that are not given have
-            their defaults. They can be changed in `cfg`, but for those that decide
-            which tags there are.
+            their defaults. They are attributes, too, and can be changed, but for those
+            that decide which tags there are.
         RAISES (ValueError): For a setting that is not allowed, or a model that is not
             made for this component.
         """
@@ -80,7 +79,8 @@ class CRFPipe(TagTask, TrainablePipe):  # type: ignore[misc]
         self.name = name
         self.scorer = scorer
         self._rehearsal_model: Optional[CRFModel] = None
-        self.cfg: Dict[str, Any] = {}
+        self._owners = Owners()
+        self.cfg = {}
         with self._working("", TypeError):
             check_model(model)
             checked = self.settings_type(**settings)
@@ -89,23 +89,9 @@ class CRFPipe(TagTask, TrainablePipe):  # type: ignore[misc]
         self._tag_set: Optional[Tuple[Tuple[Any, ...], TagSet]] = None
 
     @property
-    def labels(self) -> Tuple[str, ...]:
-        """RETURNS (Tuple[str, ...]): The labels that the component predicts."""
-        return tuple(self.cfg["labels"])
-
-    @property
     def label_data(self) -> List[str]:
         """RETURNS (List[str]): The labels, in a form that `initialize` accepts."""
         return list(self.cfg["labels"])
-
-    @property
-    def settings(self) -> CRFSettings:
-        """RETURNS (CRFSettings): The settings in `cfg`.
-
-        RAISES (ValueError): If one is not allowed.
-        """
-        with self._working():
-            return self.settings_type.from_cfg(self.cfg)
 
     @property
     def tag_set(self) -> TagSet:
@@ -152,6 +138,9 @@ class CRFPipe(TagTask, TrainablePipe):  # type: ignore[misc]
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         check_lexeme_norms(self.vocab, self.name)
+        if nlp is not None:
+            # One that has taken the component by `source` tells it so here alone.
+            self.belong_to(nlp)
         if isinstance(labels, (str, Mapping)):
             raise ValueError(
                 f"Component '{self.name}': labels must be a list, not {labels!r}. The "
@@ -356,20 +345,23 @@ class CRFPipe(TagTask, TrainablePipe):  # type: ignore[misc]
         """
         with self._loading(exclude):
             super().from_bytes(bytes_data, exclude=exclude)
+        self._write_config()
         return self
 
     def from_disk(
         self: Self, path: Union[str, Path], *, exclude: Sequence[str] = ()
     ) -> Self:
-        """Load the component from a directory.
+        """Load the component from a directory. Settings that `spacy.load` has been
+        given by `config` win over those that are stored.
 
         path (Union[str, Path]): The directory that `to_disk` has written.
         exclude (Sequence[str]): Names of fields to leave out: vocab, cfg, model.
         RETURNS (CRFPipe): The component.
         RAISES (ValueError): If the data are damaged.
         """
-        with self._loading(exclude):
+        with self._loading(exclude), self._overriding(Path(path)):
             super().from_disk(path, exclude=exclude)
+        self._write_config()
         return self
 
     @property
@@ -421,6 +413,3 @@ class CRFPipe(TagTask, TrainablePipe):  # type: ignore[misc]
             if not isinstance(labels, list):
                 raise ValueError(f"its labels must be a list, not {labels!r}.")
             layer.check_loaded(self.make_tags(labels))
-
-    def _working(self, doing: str = "", *more: Type[Exception]) -> ContextManager[None]:
-        return working(self.name, doing, *more)

@@ -38,6 +38,21 @@ class CRFSettings:
         settings.validate()
         return settings
 
+    @classmethod
+    def read_config(cls, config: Mapping[str, Any]) -> Dict[str, Any]:
+        """Read settings among the values of a component's section of a config.
+
+        config (Mapping[str, Any]): The values; others are passed over.
+        RETURNS (Dict[str, Any]): Those that are there, as `cfg` has them.
+        """
+        defaults = cls().to_cfg()
+        return {
+            # A mapping is null in a config if it is empty.
+            name: {} if value is None and isinstance(defaults[name], dict) else value
+            for name, value in config.items()
+            if name in defaults
+        }
+
     def validate(self) -> None:
         """Check every value.
 
@@ -59,3 +74,15 @@ class CRFSettings:
             name: dict(value) if isinstance(value, Mapping) else value
             for name, value in values.items()
         }
+
+    def to_config(self) -> Dict[str, Any]:
+        """RETURNS (Dict[str, Any]): The settings as the factory takes them."""
+        return {name: _in_config(value) for name, value in self.to_cfg().items()}
+
+
+def _in_config(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value) or None  # an empty section is none
+    if isinstance(value, (list, tuple)):
+        return [_in_config(item) for item in value]
+    return value

@@ -62,6 +62,45 @@ def test_pipeline_is_calibrated(crf, folder, tmp_path):
     ]
 
 
+def test_figures_are_those_of_the_calibrated_pipeline(crf, folder, tmp_path):
+    nlp = spacy.load(folder / "model")
+    recognizer(nlp).threshold = 0.5  # so that F changes as well
+    old = {"ents_f": 0.125, "ents_ece": 0.75, "tag_acc": 0.25, "crf_ner_loss": 7.0}
+    nlp.meta["performance"] = dict(old)
+    nlp.to_disk(tmp_path / "model")
+    dev, output = folder / "dev.spacy", tmp_path / "new"
+    _, text = crf("calibrate", tmp_path / "model", dev, output)
+    after = spacy.load(output)
+    scores = after.evaluate(list(Corpus(dev)(after)))
+    figures = after.meta["performance"]
+    assert set(figures) == {*old, *default_score_weights()}
+    by_label = figures.pop("ents_per_type")
+    for label, of_label in scores["ents_per_type"].items():
+        assert by_label[label] == pytest.approx(of_label)
+    for name, value in figures.items():
+        expected = scores[name] if name.startswith("ents_") else old[name]
+        assert value == pytest.approx(expected), name
+    assert f"ents_f 0.125 {scores['ents_f']:.3f}" in text
+    assert f"ents_ece 0.750 {scores['ents_ece']:.3f}" in text
+
+
+def default_score_weights():
+    return trained_nlp().get_pipe_meta("crf_ner").default_score_weights
+
+
+def test_figures_of_a_pipeline_that_writes_no_scores(crf, folder, tmp_path):
+    nlp = spacy.load(folder / "model")
+    recognizer(nlp).spans_key = None
+    nlp.to_disk(tmp_path / "model")
+    dev, output = folder / "dev.spacy", tmp_path / "new"
+    assert crf("calibrate", tmp_path / "model", dev, output).exit_code == 0
+    after = spacy.load(output)
+    scores = after.evaluate(list(Corpus(dev)(after)))
+    figures = after.meta["performance"]
+    assert figures["ents_f"] == pytest.approx(scores["ents_f"])
+    assert figures["ents_ece"] is scores["ents_ece"] is None
+
+
 def test_pipeline_is_replaced(crf, folder, tmp_path):
     model = tmp_path / "model"
     nlp = spacy.load(folder / "model")
@@ -83,7 +122,7 @@ def test_pipeline_that_writes_no_scores_is_measured_all_the_same(crf, folder, tm
     dev = folder / "dev.spacy"
     exit_code, text = crf("calibrate", model, dev, output)
     assert exit_code == 0
-    measured = text[text.index("Bin Before") : text.index("Saved pipeline")]
+    measured = text[text.index("Bin Before") : text.index("In meta.json")]
     _, text = crf("calibrate", folder / "model", dev, tmp_path / "other")
     assert measured in text
     after = recognizer(spacy.load(output)).settings

@@ -229,6 +229,12 @@ def test_training_saves_the_temperature_of_what_it_saves(tmp_path, use_averages)
     assert abs(np.log(temperature)) > 0.01
     expected = fit_temperature(best, Corpus(corpus)(best))
     assert temperature == pytest.approx(expected, abs=1e-4)
+    # The figures are those of what is saved, not of the temperature before.
+    scores = best.evaluate(list(Corpus(corpus)(best)))
+    figures = best.meta["performance"]
+    assert set(figures) - set(scores) == {"crf_ner_loss"}
+    for name in (set(figures) & set(scores)) - {"ents_per_type"}:
+        assert figures[name] == pytest.approx(scores[name], abs=1e-5), name
 
 
 def test_callback_returns_the_pipeline_with_its_temperature(tmp_path):

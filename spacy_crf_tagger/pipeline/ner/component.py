@@ -9,6 +9,7 @@ from typing import (
     Dict,
     Iterable,
     List,
+    Mapping,
     Optional,
     Sequence,
     Tuple,
@@ -28,6 +29,7 @@ from ...crf import Lattice, Potentials, TagScheme
 from ...crf.scheme import OUTSIDE
 from ..annotation import Tags
 from ..base import CRFPipe
+from ..setting import Setting
 from . import queries
 from .annotation import EntityAnnotation, read_annotation
 from .decoding import Prediction, predict_entities, prediction_lattice
@@ -128,7 +130,7 @@ def make_crf_ner(
     RETURNS (CRFEntityRecognizer): The component.
     RAISES (ValueError): For a setting that is not allowed.
     """
-    return CRFEntityRecognizer(
+    component = CRFEntityRecognizer(
         nlp.vocab,
         model,
         name,
@@ -145,6 +147,8 @@ def make_crf_ner(
         incorrect_spans_key=incorrect_spans_key,
         label_weights=label_weights or {},
     )
+    component.belong_to(nlp)
+    return component
 
 
 class CRFEntityRecognizer(CRFPipe):
@@ -167,6 +171,17 @@ class CRFEntityRecognizer(CRFPipe):
     scores_setting = "spans_key"
     outside_tag = OUTSIDE
 
+    spans_key = Setting[Optional[str]]()
+    decoder = Setting[str]()
+    threshold = Setting[Optional[float]]()
+    presets = Setting[str]()
+    missing = Setting[str]()
+    entity_ratio = Setting[float]()
+    entity_ratio_margin = Setting[float]()
+    entity_ratio_weight = Setting[float]()
+    incorrect_spans_key = Setting[Optional[str]]()
+    label_weights = Setting[Mapping[str, float]]()
+
     # spaCy's `ner` has a default name, too.
     def __init__(
         self,
@@ -184,7 +199,8 @@ class CRFEntityRecognizer(CRFPipe):
         name (str): The name of the component, under which losses are reported.
         scorer (Optional[Callable]): The scoring method.
         **settings (Any): The fields of `Settings`; those that are not given have their
-            defaults. They can be changed in `cfg`, but for the scheme.
+            defaults. They are attributes, too, and can be changed, but for the
+            scheme.
         RAISES (ValueError): For a setting that is not allowed, or a model that is not
             made for this component.
         """

@@ -25,6 +25,7 @@ from thinc.api import Config, Model
 from ...crf import Lattice, PlainTags, Potentials
 from ..annotation import Mask
 from ..base import CRFPipe
+from ..setting import Setting
 from . import queries
 from .annotation import (
     NegatableAnnotation,
@@ -43,7 +44,7 @@ from .dictionary import (
 )
 from .objective import annotation_loss
 from .queries import TagAnalysis
-from .settings import TaggerSettings
+from .settings import Pair, TaggerSettings
 
 DEFAULT_CONFIG = """
 [model]
@@ -119,7 +120,7 @@ def make_crf_tagger(
     RETURNS (CRFTagger): The component.
     RAISES (ValueError): For a setting that is not allowed.
     """
-    return CRFTagger(
+    component = CRFTagger(
         nlp.vocab,
         model,
         name,
@@ -131,6 +132,8 @@ def make_crf_tagger(
         forbidden_pairs=forbidden_pairs,
         scores_key=scores_key,
     )
+    component.belong_to(nlp)
+    return component
 
 
 class CRFTagger(CRFPipe):
@@ -150,6 +153,13 @@ class CRFTagger(CRFPipe):
     advice = queries.ADVICE
     scores_setting = "scores_key"
     settings: TaggerSettings
+
+    attribute = Setting[str]()
+    overwrite = Setting[bool]()
+    neg_prefix = Setting[str]()
+    label_smoothing = Setting[float]()
+    forbidden_pairs = Setting[Tuple[Pair, ...]]()
+    scores_key = Setting[Optional[str]]()
 
     def __init__(
         self,
@@ -176,8 +186,10 @@ class CRFTagger(CRFPipe):
         self._mask: Optional[Tuple[Tuple[str, ...], Any, DictionaryMask]] = None
 
     @property
-    def attribute(self) -> TokenAttribute:
-        """RETURNS (TokenAttribute): The attribute that is predicted."""
+    def token_attribute(self) -> TokenAttribute:
+        """RETURNS (TokenAttribute): What reads and writes the attribute that is
+        predicted.
+        """
         return TokenAttribute(self.settings.attribute)
 
     @property
@@ -193,7 +205,7 @@ class CRFTagger(CRFPipe):
 
     def find_labels(self, examples: Iterable[Example]) -> List[str]:
         """RETURNS (List[str]): The annotated tags, sorted."""
-        return find_labels(examples, self.attribute, self.settings.neg_prefix)
+        return find_labels(examples, self.token_attribute, self.settings.neg_prefix)
 
     def check_labels(self) -> None:
         """Check that forbidden pairs are of labels, and that the attribute can have
@@ -209,7 +221,9 @@ class CRFTagger(CRFPipe):
                 f"Component '{self.name}': forbidden_pairs names {unknown}, but the "
                 f"labels are {list(self.labels)}."
             )
-        wrong = [label for label in self.labels if not self.attribute.allows(label)]
+        wrong = [
+            label for label in self.labels if not self.token_attribute.allows(label)
+        ]
         if wrong:
             raise ValueError(
                 f"Component '{self.name}': {wrong} are no universal parts of speech, "
@@ -244,7 +258,7 @@ class CRFTagger(CRFPipe):
                 raise ValueError("tag_dictionary must be a dictionary or a number.")
             if isinstance(tag_dictionary, int):
                 found = count_dictionary(
-                    get_examples(), self.attribute, self.labels, tag_dictionary
+                    get_examples(), self.token_attribute, self.labels, tag_dictionary
                 )
             elif tag_dictionary is not None:
                 found = check_dictionary(tag_dictionary, self.labels)
@@ -254,7 +268,7 @@ class CRFTagger(CRFPipe):
         """RETURNS (NegatableAnnotation): The annotation of examples."""
         return read_annotation(
             examples,
-            self.attribute,
+            self.token_attribute,
             self.labels,
             self.vocab.strings,
             self.settings.neg_prefix,
@@ -279,7 +293,7 @@ class CRFTagger(CRFPipe):
         """
         allowed = self._dictionary_mask(docs)
         if given and len(potentials.emissions):
-            tags = set_tags(docs, self.attribute, self.labels)
+            tags = set_tags(docs, self.token_attribute, self.labels)
             allowed = restrict(allowed, tags, len(self.labels))
         temperature = self.settings.temperature
         return prediction_lattice(potentials, self.tag_set, temperature, allowed)
@@ -308,7 +322,7 @@ class CRFTagger(CRFPipe):
         predictions (List[TagPrediction]): The result of `predict`.
         """
         docs = [docs] if isinstance(docs, Doc) else docs
-        settings, attribute = self.settings, self.attribute
+        settings, attribute = self.settings, self.token_attribute
         own_ids = label_ids(self.labels, self.vocab.strings)
         for doc, prediction in zip(docs, predictions, strict=True):
             if len(doc):
@@ -350,7 +364,7 @@ class CRFTagger(CRFPipe):
         docs = [docs] if isinstance(docs, Doc) else list(docs)
         with self._working():
             if tags is None:
-                strings, attribute = self.vocab.strings, self.attribute
+                strings, attribute = self.vocab.strings, self.token_attribute
                 ids = [attribute.read(doc).tolist() for doc in docs]
                 tags = [[strings[n] for n in of_doc] for of_doc in ids]
             marginals = queries.tag_marginals(self.lattices(docs))

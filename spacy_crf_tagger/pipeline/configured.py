@@ -1,0 +1,111 @@
+"""A task with settings that can be changed, in the config of the pipeline as well."""
+
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ContextManager, Dict, Iterator, Mapping, Tuple, Type
+
+import numpy as np
+from spacy.language import Language
+
+from .errors import working
+from .owners import Owners
+from .setting import Setting
+from .settings import CRFSettings
+from .task import TagTask
+
+
+class ConfiguredTask(TagTask):
+    """What a component does with its settings. They are stored in its `cfg`, with the
+    weights, and in the configs of its pipelines.
+    """
+
+    name: str
+    cfg: Dict[str, Any]
+    _owners: Owners
+
+    temperature = Setting[float]()
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str, ...]): The labels that the component predicts."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def is_built(self) -> bool:
+        """RETURNS (bool): Whether the model has weights."""
+        raise NotImplementedError
+
+    @property
+    def settings(self) -> CRFSettings:
+        """RETURNS (CRFSettings): The settings in `cfg`.
+
+        RAISES (ValueError): If one is not allowed.
+        """
+        with self._working():
+            return self.settings_type.from_cfg(self.cfg)
+
+    def belong_to(self, nlp: Language) -> None:
+        """Keep the config of a pipeline up to date when settings change.
+
+        nlp (Language): The pipeline that the component is made for.
+        """
+        self._owners.add(nlp)
+
+    def change_settings(self, **settings: Any) -> None:
+        """Change settings, here and in the configs of the pipelines that the component
+        was made for. Attributes of the same names do that for one alone.
+
+        **settings (Any): The settings, and their values.
+        RAISES (ValueError): If there is no such setting, a value is not allowed, or the
+            component has weights and it would take others. Nothing is changed then.
+        """
+        before = self.settings
+        plain = {name: _plain(value) for name, value in settings.items()}
+        with self._working("", TypeError):
+            unknown = sorted(settings.keys() - before.to_cfg())
+            if unknown:
+                raise ValueError(
+                    f"there is no setting {', '.join(unknown)}; there are "
+                    f"{', '.join(before.to_cfg())}."
+                )
+            changed = replace(before, **plain)
+            changed.validate()
+            for name in self.tag_settings:
+                if self.is_built and getattr(changed, name) != getattr(before, name):
+                    raise ValueError(
+                        f"{name} decides which tags the weights are for, and cannot be "
+                        "changed any more. Make a new component, and train it."
+                    )
+        self.cfg.update(changed.to_cfg())
+        try:
+            if self.labels:
+                self.check_labels()
+        except ValueError:
+            self.cfg.update(before.to_cfg())
+            raise
+        self._write_config()
+
+    def _write_config(self) -> None:
+        """Let the configs of the pipelines say what the settings are."""
+        self._owners.write(self, self.settings.to_config())
+
+    @contextmanager
+    def _overriding(self, path: Path) -> Iterator[None]:
+        """Let the settings that `spacy.load` is given win over those that are loaded.
+
+        path (Path): The folder of the component.
+        """
+        given = self._owners.overrides(self, path)
+        yield
+        self.cfg.update(self.settings_type.read_config(given))
+
+    def _working(self, doing: str = "", *more: Type[Exception]) -> ContextManager[None]:
+        return working(self.name, doing, *more)
+
+
+def _plain(value: Any) -> Any:
+    """RETURNS (Any): The value, as it can be saved."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return dict(value) if isinstance(value, Mapping) else value
