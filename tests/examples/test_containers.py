@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from tests.helpers.pages import blocks_of
 from tests.helpers.paths import ROOT
 
 DOCKERFILES = sorted((ROOT / "examples").rglob("*Dockerfile"))
@@ -41,3 +42,13 @@ def test_the_service_is_where_the_container_starts_it():
     module, factory = app.split(":")
     source = find_spec(module).origin
     assert f"def {factory}(" in (ROOT / source).read_text("utf8")
+
+
+def test_pages_show_what_the_files_are():
+    shown = [
+        block.text
+        for page in ("serve", "packages")
+        for block in blocks_of((ROOT / "docs" / f"{page}.md").read_text("utf8"))
+        if block.language == "dockerfile"
+    ]
+    assert sorted(shown) == sorted(path.read_text("utf8") for path in DOCKERFILES)
