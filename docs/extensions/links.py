@@ -22,14 +22,12 @@ def link_outside(page: Path, link: str) -> str:
     RETURNS (str): The address of a file that is in the repository but not in `docs`, or
         the link itself.
     """
-    # The section that `weasel document` writes takes itself to be in the root.
-    for folder in (page.parent, ROOT):
-        target = (folder / link).resolve()
-        if target.exists() and target.is_relative_to(ROOT):
-            if target.is_relative_to(ROOT / "docs"):
-                return link
-            return f"{REPOSITORY}/blob/main/{target.relative_to(ROOT).as_posix()}"
-    return link
+    target = (page.parent / link).resolve()
+    if not target.exists() or not target.is_relative_to(ROOT):
+        return link
+    if target.is_relative_to(ROOT / "docs"):
+        return link
+    return f"{REPOSITORY}/blob/main/{target.relative_to(ROOT).as_posix()}"
 
 
 def on_page_markdown(markdown: str, page: Any, **kwargs: Any) -> str:

@@ -154,11 +154,7 @@ def in_repository(path, link):
             return ROOT / link.removeprefix(address)
     if "://" in link or link.startswith("mailto:"):
         return None
-    # The section that `weasel document` writes takes itself to be in the root.
-    beside = path.parent / link
-    return (
-        ROOT / link if path.name == "workflows.md" and not beside.exists() else beside
-    )
+    return path.parent / link
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
@@ -224,7 +220,7 @@ def test_links_out_of_the_pages_lead_to_the_repository():
     for link, expected in (
         ("../train.md", "../train.md"),
         ("../../configs/ner.cfg", f"{REPOSITORY}/blob/main/configs/ner.cfg"),
-        ("project.yml", f"{REPOSITORY}/blob/main/project.yml"),
+        ("../../project.yml", f"{REPOSITORY}/blob/main/project.yml"),
         ("nowhere.md", "nowhere.md"),
     ):
         assert link_outside(page, link) == expected

@@ -15,6 +15,7 @@ import spacy
 import srsly
 
 import spacy_crf_tagger
+from docs.extensions.workflows import PAGE, document_workflows
 from tests.helpers.encoder import needs_minilm
 from tests.helpers.paths import ROOT
 
@@ -110,11 +111,7 @@ def with_steps(project, **variables):
 
 
 def test_page_documents_the_project(project):
-    (project / "docs").mkdir()
-    page = shutil.copy(ROOT / "docs" / "workflows.md", project / "docs")
-    before = Path(page).read_text("utf8")
-    run(project, "document", "--no-emoji", "--output", "docs/workflows.md")
-    assert Path(page).read_text("utf8") == before
+    assert PAGE.read_text("utf8") == document_workflows(project)
 
 
 def test_commands_need_no_shell():
