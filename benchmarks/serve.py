@@ -21,10 +21,10 @@ import socket
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,15 +81,14 @@ def main(
     with service(path) as (process, port):
         end = time.monotonic() + 60 * minutes
         seen = [Seen() for _ in range(clients)]
-        threads = [
-            threading.Thread(target=ask, args=(port, texts, end, each, number))
-            for number, each in enumerate(seen)
-        ]
-        for thread in threads:
-            thread.start()
-        resident = watch(process.pid, end, 60 * minutes / READINGS)
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(clients) as threads:
+            asking = [
+                threads.submit(ask, port, texts, end, each, seed)
+                for seed, each in enumerate(seen)
+            ]
+            resident = watch(process.pid, end, 60 * minutes / READINGS)
+        for each in asking:
+            each.result()  # raises what a client has not expected
     errors = sum((each.errors for each in seen), Counter[str]())
     result = {
         **describe("serve"),
@@ -209,7 +208,7 @@ def is_right(texts: list[str], documents: list[dict[str, Any]]) -> bool:
         document["error"] is None
         and all(
             text[found["start"] : found["end"]] == found["text"]
-            and 0 < found["probability"] <= 1
+            and 0 < (found["probability"] or 0) <= 1
             for found in document["entities"]
         )
         for text, document in zip(texts, documents, strict=True)

@@ -27,10 +27,23 @@ class Limits:
 
     @classmethod
     def from_environment(cls) -> "Limits":
-        """RETURNS (Limits): The limits that environment variables set."""
-        names = [field.name for field in fields(cls)]
-        set_ones = {name: os.environ.get(name.upper()) for name in names}
-        return cls(**{name: int(value) for name, value in set_ones.items() if value})
+        """Read the limits that environment variables set.
+
+        RETURNS (Limits): These limits, and the defaults of the others.
+        RAISES (ValueError): If one is no number above 0.
+        """
+        limits = {}
+        for field in fields(cls):
+            value = os.environ.get(field.name.upper())
+            if value is None:
+                continue
+            if not value.isdecimal() or int(value) == 0:
+                raise ValueError(
+                    f"The environment variable {field.name.upper()} is {value!r}. Set "
+                    "it to a whole number above 0."
+                )
+            limits[field.name] = int(value)
+        return cls(**limits)
 
     @property
     def max_bytes(self) -> int:

@@ -1,6 +1,7 @@
 """The service in `examples/serve`, as its clients see it."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import spacy
@@ -91,6 +92,16 @@ def test_texts_are_answered_in_their_order(client):
         for entity in document["entities"]:
             assert text[entity["start"] : entity["end"]] == entity["text"]
     assert ask(client, []) == []
+
+
+def test_who_asks_at_the_same_time_gets_the_own_answer(client):
+    texts = [f"{'x ' * n}Ada Lovelace met Grace in Paris." for n in range(24)]
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda text: ask(client, text), texts))
+    for text, [document] in zip(texts, answers, strict=True):
+        assert document["entities"]
+        for entity in document["entities"]:
+            assert text[entity["start"] : entity["end"]] == entity["text"]
 
 
 def test_entities_of_others_have_no_probability(client):
@@ -202,3 +213,7 @@ def test_settings_come_from_the_environment(monkeypatch):
         make_app()
     monkeypatch.setenv("MAX_TEXTS", "7")
     assert Limits.from_environment() == Limits(max_texts=7)
+    for wrong in ("many", "0", "-1", ""):
+        monkeypatch.setenv("MAX_TEXTS", wrong)
+        with pytest.raises(ValueError, match=f"MAX_TEXTS is {wrong!r}"):
+            make_app("en_mine")
