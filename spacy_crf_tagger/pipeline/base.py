@@ -26,7 +26,7 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
-from spacy.util import check_lexeme_norms, minibatch
+from spacy.util import check_lexeme_norms, logger, minibatch
 from spacy.vocab import Vocab
 from thinc.api import Optimizer
 
@@ -328,8 +328,7 @@ class CRFPipe(ConfiguredTask, TrainablePipe):  # type: ignore[misc]
                 if len(docs) == 1:
                     handle_error(self.name, self, docs, error)
                 else:
-                    for doc in docs:
-                        yield from self.pipe([doc], batch_size=1)
+                    yield from self._one_by_one(docs, error)
             else:
                 yield from docs
 
@@ -394,6 +393,24 @@ class CRFPipe(ConfiguredTask, TrainablePipe):  # type: ignore[misc]
                 self.add_label(label)
             annotation = self.read_annotation(examples)
         return annotation
+
+    def _one_by_one(self, docs: Sequence[Doc], error: Exception) -> Iterator[Doc]:
+        n_annotated = 0
+        for doc in docs:
+            for annotated in self.pipe([doc], batch_size=1):
+                n_annotated += 1
+                yield annotated
+        if n_annotated == len(docs):
+            # No document is the cause: too little memory, perhaps, or a fault of ours.
+            logger.warning(
+                "Component '%s': %d documents could not be annotated together (%s: %s) "
+                "and were annotated one by one, which is slow. Take smaller batches by "
+                "nlp.pipe(…, batch_size=…) if it is for want of memory.",
+                self.name,
+                len(docs),
+                type(error).__name__,
+                error,
+            )
 
     def _loss(
         self, docs: Sequence[Doc], annotation: Annotation, potentials: Potentials
