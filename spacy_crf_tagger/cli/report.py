@@ -21,6 +21,7 @@ class Content:
         self.n_tokens = 0
         self.n_missing = 0
         self.labels: Counter[str] = Counter()
+        self.n_grouped: Counter[str] = Counter()  # spans in each group
 
     def add(self, doc: Doc) -> None:
         """Count a document.
@@ -31,6 +32,8 @@ class Content:
         self.n_tokens += len(doc)
         self.n_missing += int((doc.to_array([ENT_IOB]) == 0).sum())
         self.labels.update(span.label_ for span in doc.ents)
+        for name, group in doc.spans.items():
+            self.n_grouped[name] += len(group)
 
     @property
     def n_entities(self) -> int:
