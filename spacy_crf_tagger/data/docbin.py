@@ -7,9 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import (
+    Any,
     BinaryIO,
-    Callable,
-    Iterable,
     Iterator,
     List,
     Optional,
@@ -20,7 +19,6 @@ from typing import (
 )
 
 import numpy as np
-from numpy.typing import NDArray
 from spacy.attrs import (
     DEP,
     ENT_ID,
@@ -39,8 +37,6 @@ from spacy.strings import StringStore
 from spacy.tokens import Doc, DocBin
 from srsly.msgpack import Packer
 
-from .saving import replacing_file
-
 # The most that MessagePack can hold in one piece, and so a DocBin of all its tokens.
 _MOST_BYTES = 2**32 - 1
 _WIDTH = 8  # bytes of an attribute of a token
@@ -48,6 +44,7 @@ _CHUNK = 1 << 12  # tokens
 # What there is at least: more attributes leave room for fewer tokens.
 _ATTRS = [ORTH, NORM, ENT_IOB, ENT_TYPE, SENT_START]
 _ALL_ATTRS = cast(List[Union[int, str]], DocBin().attrs)
+_Tokens = np.ndarray[Any, np.dtype[np.uint64]]
 _NO_TOKENS = np.empty((0, len(_ALL_ATTRS)), dtype=np.uint64)
 _TEXTS = (ORTH, NORM, TAG, DEP, LEMMA, MORPH, ENT_TYPE, ENT_KB_ID, ENT_ID)
 _TEXT_COLUMNS = [_ALL_ATTRS.index(each) for each in _TEXTS]
@@ -66,29 +63,9 @@ def check_n_tokens(n_tokens: int) -> None:
     """
     if n_tokens > _MOST_TOKENS:
         raise TooManyTokensError(
-            f"a .spacy file holds {_MOST_TOKENS:,} tokens at most. Split the input and "
-            "write the parts into one folder: spaCy reads all the files of a folder"
+            f"a .spacy file holds {_MOST_TOKENS:,} tokens at most. Write several into "
+            "a folder (--shard-size): spaCy reads all the files of a folder"
         )
-
-
-def write_docs(
-    docs: Iterable[Doc], path: Path, check: Callable[[], None] = lambda: None
-) -> None:
-    """Write documents, or leave what is there if that fails.
-
-    docs (Iterable[Doc]): The documents, which are not kept in memory.
-    path (Path): The file.
-    check (Callable[[], None]): What to do when all have been seen and nothing has been
-        written. It may raise.
-    RAISES (TooManyTokensError): If the format cannot hold so many tokens.
-    RAISES (OSError): If the file cannot be written.
-    """
-    with SpooledDocs(_existing_folder(path)) as spooled:
-        for doc in docs:
-            spooled.add(doc)
-        check()
-        with replacing_file(path) as temporary:
-            spooled.write(temporary)
 
 
 class SpooledDocs:
@@ -112,7 +89,7 @@ class SpooledDocs:
         self._store: Optional[StringStore] = None  # of the vocabulary
         self._used = np.zeros(len(_ALL_ATTRS), dtype=bool)
         # Of short documents, many are looked through at once.
-        self._waiting: List[NDArray[np.uint64]] = []
+        self._waiting: List[_Tokens] = []
         self._n_waiting = 0
         self._n_tokens = 0
         self.n_docs = 0
@@ -225,15 +202,6 @@ class SpooledDocs:
         attrs = [each for each, is_used in used if is_used or each in _ATTRS]
         check_n_tokens(self._n_tokens * len(attrs) // len(_ATTRS))
         return attrs
-
-
-def _existing_folder(path: Path) -> Optional[Path]:
-    """RETURNS (Optional[Path]): The folder that a file comes into, or the closest one
-    above it; None if it is a device, beside which there is no room.
-    """
-    if path.exists() and not path.is_file():
-        return None
-    return next(folder for folder in path.absolute().parents if folder.exists())
 
 
 def _read(file: BinaryIO, size: int) -> Iterator[bytes]:

@@ -9,10 +9,13 @@ from typing import Iterator, Optional, Union
 
 from .foreign import holds_spans, name_format
 from .label_studio import is_label_studio
+from .read_conllu_plus import is_conllu_plus
 from .read_doccano import KEYS
 from .read_hf import is_hf
 from .read_spacy_json import is_spacy_json
+from .read_webanno import is_webanno
 from .reading import numbered_lines
+from .span_table import is_span_table
 
 
 class Format(str, Enum):
@@ -26,6 +29,10 @@ class Format(str, Enum):
     hf = "hf"
     brat = "brat"
     spacy_json = "spacy-json"
+    spacy = "spacy"
+    conllu_plus = "conllu-plus"
+    webanno = "webanno"
+    csv = "csv"
 
 
 # Those which may be an array, or one object of many lines.
@@ -37,6 +44,10 @@ SUFFIXES = {
     ".iob": Format.conll,
     ".bio": Format.conll,
     ".tsv": Format.conll,
+    ".conllup": Format.conllu_plus,
+    ".csv": Format.csv,
+    ".spacy": Format.spacy,
+    ".parquet": Format.hf,
 }
 # The first key or string of a JSON document, after the brackets that open it. A token
 # such as [ or { has a tag after it.
@@ -57,6 +68,9 @@ def detect_format(path: Path, head: str) -> Format:
     RETURNS (Format): The format.
     """
     first = _first_line(head)
+    named = _named_by(first)
+    if named is not None:
+        return named
     value = _parse(first)
     is_json = bool(_JSON.match(head)) or isinstance(value, dict)
     found = _recognise(head) if is_json else None
@@ -68,6 +82,15 @@ def detect_format(path: Path, head: str) -> Format:
         return SUFFIXES[path.suffix.lower()]
     # A line that is longer than the beginning, or damaged.
     return Format.jsonl if _JSON.match(first) else Format.conll
+
+
+def _named_by(first: str) -> Optional[Format]:
+    """RETURNS (Optional[Format]): The format that a first line names."""
+    if is_webanno(first):
+        return Format.webanno
+    if is_conllu_plus(first):
+        return Format.conllu_plus
+    return Format.csv if is_span_table(first) else None
 
 
 def _recognise(head: str) -> Optional[Format]:

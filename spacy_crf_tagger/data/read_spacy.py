@@ -2,15 +2,23 @@
 
 import struct
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, List
 
 import srsly
-from spacy.tokens import Doc, DocBin
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
-from .source import UnreadableError
+from .reading import Log, Problem
+from .source import Source, UnreadableError, open_source
+from .spans import EMPTY, WHITESPACE, CharSpan
+from .texts import Marks
 
 SUFFIX = ".spacy"
+UNKNOWN_SPACES = "Split texts anew whose blanks are unknown: one is between all tokens"
+LEFT_BEHIND = "Left out tags, categories and span groups of texts that are split anew"
+USER_DATA = "Left out custom attributes and other user data"
+
 # zlib, in whatever strength somebody compressed it.
 _MARKS = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
 # What a file raises that is cut, damaged, or was compressed by another program.
@@ -23,16 +31,44 @@ _FAULTS = (
     struct.error,
     srsly.msgpack.exceptions.UnpackException,
 )
+_OF_TOKENS = ("TAG", "POS", "MORPH", "LEMMA", "DEP")
 
 
-def looks_like_spacy(path: Path, head: bytes) -> bool:
+def is_spacy(head: bytes) -> bool:
     """Find out whether a file may be one of spaCy's documents.
 
-    path (Path): The file.
     head (bytes): Its beginning.
-    RETURNS (bool): Whether its name and its first bytes are those of such a file.
+    RETURNS (bool): Whether it is compressed as these are.
     """
-    return path.suffix.lower() == SUFFIX and head.startswith(_MARKS)
+    return head.startswith(_MARKS)
+
+
+def read_spacy(
+    source: Source, nlp: Language, log: Log, *, retokenize: bool = False
+) -> Iterator[Doc]:
+    """Read documents of spaCy, and check their entities.
+
+    source (Source): The file.
+    nlp (Language): The pipeline whose tokenizer splits texts anew.
+    log (Log): Where to report entities that start or end with whitespace, and labels
+        that look alike. Instead of a line, documents are numbered.
+    retokenize (bool): Whether to split texts anew. The tokens of entities that do not
+        fit the new ones are missing.
+    YIELDS (Doc): The documents.
+    RAISES (UnreadableError): If it is no such file, or a damaged one.
+    """
+    docs = _unpack(source.content(), nlp.vocab)
+    for number, doc in enumerate(docs, start=1):
+        for entity in doc.ents:
+            log.see_label(entity.label_, number)
+        if doc.user_data:
+            log.note(USER_DATA, number)
+            doc.user_data.clear()
+        yield (
+            _retokenize(doc, nlp, log, number)
+            if retokenize
+            else _check(doc, log, number)
+        )
 
 
 def find_spacy_files(path: Path) -> list[Path]:
@@ -67,16 +103,21 @@ def read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
     RAISES (UnreadableError): If it is no such file, or a damaged one.
     """
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UnreadableError(str(error)).of(path) from error
+        with open_source(path) as source:
+            content = source.content()
+        yield from _unpack(content, vocab)
+    except UnreadableError as error:
+        raise error.of(path) from error
+
+
+def _unpack(content: bytes, vocab: Vocab) -> Iterator[Doc]:
     try:
         docs = DocBin().from_bytes(content).get_docs(vocab)
     except _FAULTS as error:
         raise UnreadableError(
             f"it is no file of spaCy's documents, or it is damaged ({error}). spaCy "
             "writes such files by DocBin.to_disk; make it anew"
-        ).of(path) from error
+        ) from error
     number = 0
     while True:
         number += 1
@@ -87,5 +128,60 @@ def read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
         except _FAULTS as error:
             raise UnreadableError(
                 f"document {number} is damaged ({error}); make the file anew"
-            ).of(path) from error
+            ) from error
         yield doc
+
+
+def _check(doc: Doc, log: Log, number: int) -> Doc:
+    """RETURNS (Doc): The same document, without whitespace around its entities."""
+    if not any(entity[0].is_space or entity[-1].is_space for entity in doc.ents):
+        return doc
+    kept: List[Span] = []
+    for entity in doc.ents:
+        inner = [token.i for token in entity if not token.is_space]
+        if len(inner) and len(entity) == inner[-1] + 1 - inner[0]:
+            kept.append(entity)
+            continue
+        span = CharSpan(entity.start_char, entity.end_char, entity.label_)
+        kind = WHITESPACE if inner else EMPTY
+        log.report(
+            Problem(number, kind, f"document {number}: {span.describe(doc.text)}")
+        )
+        if inner:
+            kept.append(_narrow(entity, inner[0], inner[-1] + 1))
+    missing = [doc[t.i : t.i + 1] for t in doc if not t.ent_iob]
+    blocked = [doc[t.i : t.i + 1] for t in doc if t.ent_iob_ == "B" and not t.ent_type]
+    doc.set_ents(kept, missing=missing, blocked=blocked, default="outside")
+    return doc
+
+
+def _narrow(entity: Span, start: int, end: int) -> Span:
+    return Span(
+        entity.doc,
+        start,
+        end,
+        label=entity.label,
+        kb_id=entity.kb_id,
+        span_id=entity.id,
+    )
+
+
+def _retokenize(doc: Doc, nlp: Language, log: Log, number: int) -> Doc:
+    text = doc.text
+    new = nlp.tokenizer(text)
+    name = f"document {number}"
+    if doc.has_unknown_spaces:
+        log.note(UNKNOWN_SPACES, number)
+    if doc.spans or doc.cats or any(map(doc.has_annotation, _OF_TOKENS)):
+        log.note(LEFT_BEHIND, number)
+    marks = Marks(text, number, log, name)
+    for entity in doc.ents:
+        marks.add(entity.start_char, entity.end_char, entity.label_, entity.text)
+    for token in doc:
+        if not token.ent_iob:
+            marks.leave_open(token.idx, token.idx + len(token))
+    if doc.has_annotation("SENT_START"):
+        starts = {token.idx for token in doc if token.is_sent_start}
+        for token in new:
+            token.is_sent_start = token.idx in starts
+    return marks.apply(new)

@@ -34,11 +34,6 @@ _BINARIES: List[Tuple[bytes, str]] = [
     (b"\xfd7zXZ", "compressed with xz; unpack it first"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd; unpack it first"),
     (b"%PDF-", "a PDF; export its text first"),
-    (
-        b"x\x9c",
-        "compressed with zlib, as .spacy files are: it may be converted already",
-    ),
-    (b"x\xda", "compressed with zlib; unpack it first"),
 ]
 
 
@@ -87,6 +82,21 @@ class Source:
         finally:
             with suppress(ValueError):  # it has been let go of already
                 text.detach()
+
+    def content(self) -> bytes:
+        """RETURNS (bytes): All of the file.
+        RAISES (UnreadableError): If the disk fails.
+        """
+        self._file.seek(0)
+        try:
+            return self._file.read()
+        except OSError as error:
+            raise UnreadableError(str(error)) from error
+
+    def binary(self) -> BinaryIO:
+        """RETURNS (BinaryIO): The open file, at its start."""
+        self._file.seek(0)
+        return self._file
 
     def head(self, size: int = _HEAD) -> bytes:
         """Read the beginning of the file.

@@ -12,17 +12,14 @@ import pytest
 from spacy.tokens import Doc, DocBin, Span
 
 from spacy_crf_tagger.data import docbin
-from spacy_crf_tagger.data.docbin import (
-    SpooledDocs,
-    TooManyTokensError,
-    write_docs,
-)
+from spacy_crf_tagger.data.docbin import SpooledDocs, TooManyTokensError
 from spacy_crf_tagger.data.read_conll import read_conll
 from spacy_crf_tagger.data.read_doccano import read_doccano
 from spacy_crf_tagger.data.read_hf import read_hf
 from spacy_crf_tagger.data.read_jsonl import read_jsonl
 from spacy_crf_tagger.data.reading import Log
 from spacy_crf_tagger.data.source import UnreadableError, open_source
+from spacy_crf_tagger.data.writing import write_docs
 from tests.helpers.disks import small_disk
 
 
@@ -163,12 +160,9 @@ def test_what_tokens_have_needs_room(tmp_path, nlp, monkeypatch):
 def test_more_tokens_than_a_file_can_hold(tmp_path, nlp, monkeypatch):
     path = write_lines(tmp_path / "a.conll", "conll", 3)
     monkeypatch.setattr(docbin, "_MOST_TOKENS", 59)
-    with open_source(path) as source, pytest.raises(TooManyTokensError, match="Split"):
-        next(docs_of(source, nlp))
-    with SpooledDocs() as spooled:
-        spooled.add(nlp("I can't see " * 14))
-        with pytest.raises(TooManyTokensError):
-            spooled.add(nlp("I can't see"))
+    with open_source(path) as source, pytest.raises(TooManyTokensError, match="shard"):
+        write_docs(docs_of(source, nlp), tmp_path / "x.spacy")
+    assert os.listdir(tmp_path) == ["a.conll"]
 
 
 @pytest.fixture
