@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Iterator, Optional, Union
 
-from .foreign import holds_spans, name_format
+from .foreign import holds_spans, name_format, name_markup, name_table
 from .label_studio import is_label_studio
 from .read_conllu_plus import is_conllu_plus
 from .read_doccano import KEYS
@@ -35,8 +35,6 @@ class Format(str, Enum):
     csv = "csv"
 
 
-# Those which may be an array, or one object of many lines.
-JSON_FORMATS = (Format.doccano, Format.label_studio, Format.hf, Format.spacy_json)
 SUFFIXES = {
     ".jsonl": Format.jsonl,
     ".ndjson": Format.jsonl,
@@ -45,7 +43,6 @@ SUFFIXES = {
     ".bio": Format.conll,
     ".tsv": Format.conll,
     ".conllup": Format.conllu_plus,
-    ".csv": Format.csv,
     ".spacy": Format.spacy,
     ".parquet": Format.hf,
 }
@@ -53,9 +50,8 @@ SUFFIXES = {
 # such as [ or { has a tag after it.
 _JSON = re.compile(r'\s*(\[[\[\s]*\{?|\{)\s*("([^"\\\n]|\\.)*"\s*[:,\]]|[\]}]\s*$)')
 _KEY = re.compile(r'"(\w+)"\s*:')
+_SEPARATED = re.compile(r"^[^\t]*[,;][^\t]*$")
 _BLANKS = re.compile(r"[\s,]*")
-# Columns of an export of Label Studio as CSV.
-_LABEL_STUDIO_COLUMNS = {"annotator", "annotation_id", "lead_time"}
 _MOST_VALUES = 1000
 
 
@@ -151,10 +147,13 @@ def find_other_format(path: Path, head: str) -> Optional[str]:
     """
     first = _first_line(head)
     value = _parse(first)
-    if set(re.split(r'[,\t"]+', first)) >= _LABEL_STUDIO_COLUMNS:
+    named = name_table(first) or name_markup(head)
+    if named is not None:
+        return f"it is {named}"
+    if path.suffix.lower() == ".csv" and value is None and _SEPARATED.search(first):
         return (
-            "it is the CSV or TSV of Label Studio, which is not read. Export JSON or "
-            "JSON-MIN there"
+            f"it is a table whose first line is {first.strip()!r:.80}. A table of "
+            "spans has columns called doc_id, start, end and label"
         )
     if isinstance(value, dict) or (value is None and not _JSON.match(head)):
         return None

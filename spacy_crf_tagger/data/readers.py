@@ -9,7 +9,6 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from .formats import (
-    JSON_FORMATS,
     SUFFIXES,
     Format,
     detect_format,
@@ -200,7 +199,8 @@ def _find_format(source: Source, file_format: Format) -> Format:
     found = (
         detect_format(source.path, head) if file_format is Format.auto else file_format
     )
-    other = None if found in JSON_FORMATS else find_other_format(source.path, head)
+    is_unsure = found in (Format.jsonl, Format.conll)
+    other = find_other_format(source.path, head) if is_unsure else None
     if other is not None:
         raise UnreadableError(other)
     return found

@@ -1,8 +1,10 @@
 import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
+import zipfile
 import zlib
 
 import pytest
@@ -632,3 +634,84 @@ def test_formats_of_text(crf, write, output, content, name, file_format, is_forc
     exit_code, text = crf("convert", path, output, "--strict", *more)
     assert exit_code == 0, text
     assert entities(output) == [("Anna", "PER")]
+
+
+def archive_of(*names):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(name, "")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "a.xlsx",
+            archive_of("[Content_Types].xml", "xl/workbook.xml"),
+            "an Excel file",
+        ),
+        ("a.docx", archive_of("word/document.xml"), "a Word file"),
+        (
+            "a.zip",
+            archive_of("a/1.tsv", "a/2.tsv"),
+            "archive of a/1.tsv, a/2.tsv; unpack",
+        ),
+        ("a.zip", archive_of(*"abcd"), "archive of a, b, c, …; unpack"),
+        ("a.zip", archive_of("a")[:40], "a zip archive that is broken off"),
+        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel"),
+        ("a.pdf", b"%PDF-1.7\n", "a PDF"),
+        ("prodigy.db", b"SQLite format 3\0\x10", "prodigy db-out"),
+        ("a.arrow", b"ARROW1\0\0", "to_parquet"),
+        (
+            "a.csv",
+            "annotation_id,annotator,id,label,lead_time,text\n",
+            "of Label Studio",
+        ),
+        (
+            "a.csv",
+            'id,text,label\n1,"Ada left",SPORTS\n',
+            "a table of texts with categ",
+        ),
+        (
+            "a.csv",
+            "Sentence #,Word,POS,Tag\n1,Ada,NNP,B-per\n",
+            "table of tokens with comm",
+        ),
+        ("a.csv", "who,what\n1,2\n", "columns called doc_id, start, end and label"),
+        (
+            "a.xmi",
+            '<?xml version="1.0"?><xmi:XMI xmlns:xmi="http://x">',
+            "WebAnno TSV v3.3",
+        ),
+        ("a.xml", '<?xml version="1.0"?>\n<TEI xmlns="http://x">', "TEI in XML"),
+        ("a.xml", '<?xml version="1.0"?>\n<GateDocument>', "XML, which is not read"),
+        ("a.html", "<!DOCTYPE html>\n<html>", "HTML"),
+        ("a.rtf", "{\\rtf1\\ansi Ada", "RTF"),
+    ],
+)
+def test_what_is_not_read_is_named(crf, write, output, name, content, message):
+    exit_code, text = crf("convert", write(content, name), output)
+    assert exit_code == 1
+    assert message in text
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"text": "Ada left", "label": "SPORTS", "answer": "accept"}',
+        '{"text": "Ada", "options": [{"id": 1}], "accept": [1], "answer": "accept"}',
+        '{"text": "Ada left", "cats": {"SPORTS": 1.0}, "answer": "accept"}',
+    ],
+)
+def test_categories_are_no_entities(crf, write, output, row):
+    exit_code, text = crf("convert", write(row, "a.jsonl"), output)
+    assert exit_code == 1
+    assert "of the text" in text
+
+
+def test_columns_may_be_called_csv(crf, write, output):
+    assert crf("convert", write(CONLL, "a.csv"), output, "--strict").exit_code == 0
+    assert entities(output) == [("Anna", "PER"), ("Rome", "LOC")]
