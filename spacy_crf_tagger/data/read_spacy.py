@@ -19,8 +19,8 @@ UNKNOWN_SPACES = "Split texts anew whose blanks are unknown: one is between all 
 LEFT_BEHIND = "Left out tags, categories and span groups of texts that are split anew"
 USER_DATA = "Left out custom attributes and other user data"
 
-# zlib, in whatever strength somebody compressed it.
-_MARKS = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
+# zlib, in any strength but the one whose mark could be text: x^.
+_MARKS = (b"x\x01", b"x\x9c", b"x\xda")
 # What a file raises that is cut, damaged, or was compressed by another program.
 _FAULTS = (
     ValueError,

@@ -156,7 +156,7 @@ def _has_texts(path: Path) -> bool:
         return False
     if suffix in LINES:
         return _parse_text(parse_object(first)) is not None
-    header = _parse_header(first)
+    header = None if is_span_table(first) else _parse_header(first)
     wanted = (_IDS, _TEXTS[:1])
     return header is not None and all(header.find(x) is not None for x in wanted)
 

@@ -148,6 +148,17 @@ def test_other_files_with_texts_are_left_alone(read):
     assert [doc.text for doc in docs] == list(TEXTS.values())
 
 
+def test_several_tables_share_their_texts(read):
+    header = "doc_id,start,end,label,text\n"
+    more = f"{header}b,0,7,PERSON,Bo Lind\n"
+    docs, log = read(
+        f"{header}a,0,3,PERSON,Ada\n", named=False, more_csv=more, **as_files()
+    )
+    assert not log.problems
+    found = [entities_of(doc) for doc in docs if doc.ents]
+    assert found == [[("Bo Lind", "PERSON")], [("Ada", "PERSON")]]
+
+
 def test_other_names_of_files_with_texts(read):
     other = '{"id": "a", "text": "Another text."}'
     docs, _ = read(other_jsonl=other, export_jsonl='{"text": "a"}')
