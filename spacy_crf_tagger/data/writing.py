@@ -84,7 +84,7 @@ def write_shards(
 ) -> None:
     """Write documents into folders of files that are no larger than what is wanted, or
     leave what is there if that fails. Neither memory nor temporary files grow with the
-    number of documents.
+    number of documents; memory grows with the number of different words.
 
     docs (Iterable[Doc]): The documents.
     paths (Sequence[Path]): The folders.
