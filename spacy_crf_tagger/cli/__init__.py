@@ -10,6 +10,7 @@ from .calibrate import calibrate_cli
 from .compare import compare_cli
 from .convert import convert_cli
 from .debug_data import debug_data_cli
+from .export import export_cli
 from .init_config import init_config_cli
 from .migrate import migrate_cli
 from .set_settings import set_cli
@@ -18,13 +19,14 @@ from .vectors import OLD_NAME, renamed_cli, vectors_cli
 from .warm_up import warm_up_cli
 
 HELP = """Data, configs, scores and predictions of entity recognisers and taggers:
-convert and check annotated text, make configs, compare evaluations, calibrate
+convert, check and export annotated text, make configs, compare evaluations, calibrate
 probabilities, change settings, try pipelines, make word vectors and compile kernels
 ahead.
 """
 
 app = typer.Typer(name="crf", help=HELP, no_args_is_help=True)
 app.command("convert")(convert_cli)
+app.command("export")(export_cli)
 app.command("init-config")(init_config_cli)
 app.command("migrate")(migrate_cli)
 app.command(
