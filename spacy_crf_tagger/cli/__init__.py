@@ -6,6 +6,7 @@ import sys
 import typer
 from spacy.cli._util import app as spacy_app
 
+from .annotate import annotate_cli
 from .calibrate import calibrate_cli
 from .compare import compare_cli
 from .convert import convert_cli
@@ -17,13 +18,14 @@ from .warm_up import warm_up_cli
 
 HELP = """Data, configs, scores and predictions of entity recognisers and taggers:
 convert annotated text, make configs, compare evaluations, calibrate probabilities, try
-pipelines, make word vectors and compile kernels ahead.
+pipelines, annotate texts at scale, make word vectors and compile kernels ahead.
 """
 
 app = typer.Typer(name="crf", help=HELP, no_args_is_help=True)
 app.command("convert")(convert_cli)
 app.command("init-config")(init_config_cli)
 app.command("migrate")(migrate_cli)
+app.command("annotate")(annotate_cli)
 app.command("compare")(compare_cli)
 app.command("show")(show_cli)
 app.command("calibrate")(calibrate_cli)
