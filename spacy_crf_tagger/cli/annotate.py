@@ -65,9 +65,23 @@ def annotate_cli(
         str, typer.Option("--text-field", "-t", help="Column that has the text")
     ] = "text",
     processes: Annotated[
-        int,
-        typer.Option("--processes", "-n", min=1, help="Processes of this machine"),
-    ] = 1,
+        Optional[int],
+        typer.Option(
+            "--processes",
+            "-n",
+            min=1,
+            help="Processes that annotate; by default one, or as many as Ray has room "
+            "for",
+        ),
+    ] = None,
+    ray: Annotated[
+        Optional[str],
+        typer.Option(
+            "--ray",
+            metavar="ADDRESS",
+            help="Ray cluster that annotates: local, auto or an address",
+        ),
+    ] = None,
     top_k: Annotated[
         int,
         typer.Option("--top-k", "-k", min=0, help="Analyses of each document to add"),
@@ -123,6 +137,7 @@ def annotate_cli(
         input_format=input_format,
         text_field=text_field,
         processes=processes,
+        ray=ray,
         top_k=top_k,
         min_probability=min_probability,
         prefix=prefix,
@@ -160,7 +175,8 @@ def annotate(
     output_format: OutputFormat = OutputFormat.jsonl,
     input_format: Optional[Kind] = None,
     text_field: str = "text",
-    processes: int = 1,
+    processes: Optional[int] = None,
+    ray: Optional[str] = None,
     top_k: int = 0,
     min_probability: Optional[float] = None,
     prefix: str = "",
@@ -179,7 +195,10 @@ def annotate(
     output_format (OutputFormat): What to write.
     input_format (Optional[Kind]): What inputs are, if their names do not tell.
     text_field (str): The column that has the text.
-    processes (int): How many processes of this machine annotate. One is this one.
+    processes (Optional[int]): How many processes annotate. By default this one does, or
+        as many as Ray has room for.
+    ray (Optional[str]): The address of a Ray cluster that annotates, as `ray.init`
+        takes it: "local" for one on this machine.
     top_k (int): How many analyses of each document to add.
     min_probability (Optional[float]): Also add all spans that are more probable.
     prefix (str): What the names of new columns start with.
@@ -204,6 +223,7 @@ def annotate(
         stops=on_error is OnError.stop,
         gpu_id=gpu_id,
         code=code,
+        ray=ray,
     )
     with _explained(output):
         totals = run.annotate(processes, resume=resume)

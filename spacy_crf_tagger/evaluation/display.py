@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, List, Optional
 
+import numpy as np
 from spacy.tokens import Doc
 
 
@@ -28,9 +29,10 @@ def entity_scores(doc: Doc, spans_key: str = "crf_ner") -> List[Optional[float]]
             "and Doc.to_json: look scores up before, or let crf_ner annotate the new "
             "document. (Doc.copy, Doc.to_bytes and DocBin keep them.)"
         )
+    values = np.asarray(group.attrs["scores"], dtype=np.float64).tolist()
     scores = {
-        (span.start, span.end, span.label): float(score)
-        for span, score in zip(group, group.attrs["scores"], strict=True)
+        (span.start, span.end, span.label): score
+        for span, score in zip(group, values, strict=True)
     }
     return [scores.get((ent.start, ent.end, ent.label)) for ent in doc.ents]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Mapping, Optional
 
 import spacy
 from spacy.language import Language
@@ -96,11 +96,11 @@ def target_of(job: Job, shapes: Mapping[str, Any]) -> Target:
     return Target(job.folder, job.settings.text_field, shapes, job.schema)
 
 
-def give_up(job: Job, shapes: Dict[str, Any], shard: Shard, error: str) -> Receipt:
+def give_up(job: Job, shapes: Mapping[str, Any], shard: Shard, error: str) -> Receipt:
     """Write down that all rows of a shard have failed.
 
     job (Job): The run.
-    shapes (Dict[str, Any]): The shapes of the columns of the annotation.
+    shapes (Mapping[str, Any]): The shapes of the columns of the annotation.
     shard (Shard): The shard.
     error (str): Why.
     RETURNS (Receipt): The receipt.

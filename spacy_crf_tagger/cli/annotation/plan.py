@@ -57,7 +57,7 @@ def opened_inputs(
     try:
         with copy.open("wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
-        yield [Input(str(copy), kind or _sniff(copy), STANDARD_INPUT)]
+        yield [Input(str(copy.absolute()), kind or _sniff(copy), STANDARD_INPUT)]
     finally:
         copy.unlink(missing_ok=True)
 

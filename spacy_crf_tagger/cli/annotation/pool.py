@@ -7,43 +7,44 @@ with it but the shard that it was working on, which another one does anew.
 
 import multiprocessing
 import os
-import pickle
 import signal
 from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, Callable, Deque, Iterable, Iterator, List, Optional
+from typing import Any, Deque, Iterable, Iterator, List, Mapping, Optional
 
 import torch
 
 from ...data.shards.annotation import Report
 from ...data.shards.plan import Shard
 from ...data.shards.receipts import Receipt
-from .job import Job, Worker
+from .errors import sendable
+from .job import Job, Worker, give_up
 
 _MOST_DEATHS = 3
 _THREADS = "OMP_NUM_THREADS"
 
-# Makes the receipt of a shard that is given up, and why that is.
-GiveUp = Callable[[Shard, str], Receipt]
-
 
 def run_in_processes(
-    job: Job, shards: Iterable[Shard], n_processes: int, give_up: GiveUp, report: Report
+    job: Job,
+    shards: Iterable[Shard],
+    n_processes: int,
+    shapes: Mapping[str, Any],
+    report: Report,
 ) -> Iterator[Receipt]:
     """Annotate shards.
 
     job (Job): What to do.
     shards (Iterable[Shard]): The shards.
     n_processes (int): How many processes do it.
-    give_up (GiveUp): What becomes of a shard whose process dies three times.
+    shapes (Mapping[str, Any]): The shapes of the columns of the annotation.
     report (Report): Is told how far it is.
     YIELDS (Receipt): The receipts, in the order in which shards are done.
     RAISES (Exception): Whatever ends the work of a process, other than its death.
     """
-    pool = _Pool(job, give_up, report)
+    pool = _Pool(job, shapes, report)
     try:
         yield from pool.run(iter(shards), n_processes)
     finally:
@@ -60,7 +61,7 @@ class _Member:
 
 
 class _Pool:
-    def __init__(self, job: Job, give_up: GiveUp, report: Report) -> None:
+    def __init__(self, job: Job, shapes: Mapping[str, Any], report: Report) -> None:
         methods = multiprocessing.get_all_start_methods()
         method = "forkserver" if "forkserver" in methods else "spawn"
         self._context: Any = multiprocessing.get_context(method)
@@ -68,7 +69,7 @@ class _Pool:
             # Each process then starts in no time.
             self._context.set_forkserver_preload([__name__])
         self._job = job
-        self._give_up = give_up
+        self._shapes = shapes
         self._report = report
         self._members: List[_Member] = []
         self._again: Deque[Shard] = deque()
@@ -145,7 +146,9 @@ class _Pool:
             self._again.append(shard)
             return None
         reason = f"signal {-code}" if code and code < 0 else f"exit code {code}"
-        return self._give_up(
+        return give_up(
+            self._job,
+            self._shapes,
             shard,
             f"the process that annotated this row's shard has ended {_MOST_DEATHS} "
             f"times, the last time with {reason}",
@@ -176,7 +179,7 @@ def _work(connection: Connection, job: Job, n_threads: Optional[int]) -> None:
         return  # nobody is there any more
     except BaseException as error:
         with suppress(OSError):
-            connection.send(_sendable(error))
+            connection.send(sendable(error))
 
 
 def _reporter(connection: Connection) -> Report:
@@ -184,12 +187,3 @@ def _reporter(connection: Connection) -> Report:
         connection.send((documents, words))
 
     return report
-
-
-def _sendable(error: BaseException) -> BaseException:
-    """RETURNS (BaseException): An error that can be sent to another process."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error

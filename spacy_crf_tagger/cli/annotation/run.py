@@ -10,7 +10,8 @@ from ...data.shards.parquet import require_pyarrow
 from ...data.shards.plan import Shard, cut_into_shards
 from ...data.shards.receipts import Receipt
 from ..loading import loading_pipeline
-from .job import Job, Worker, give_up
+from .job import Job, Worker
+from .on_ray import require_ray, run_on_ray
 from .plan import check_first_rows, describe_run, opened_inputs, schema_of
 from .pool import run_in_processes
 from .progress import Progress
@@ -30,6 +31,7 @@ class Run:
     stops (bool): Whether the first document that fails ends the run.
     gpu_id (int): The GPU, or -1 for none.
     code (Optional[Path]): A Python file that the pipeline needs.
+    ray (Optional[str]): The address of a Ray cluster that annotates, if one does.
     """
 
     pipeline: str
@@ -41,11 +43,13 @@ class Run:
     stops: bool = False
     gpu_id: int = -1
     code: Optional[Path] = None
+    ray: Optional[str] = None
 
-    def annotate(self, n_processes: int, *, resume: bool) -> Dict[str, int]:
+    def annotate(self, n_processes: Optional[int], *, resume: bool) -> Dict[str, int]:
         """Annotate all inputs, or what is left to do.
 
-        n_processes (int): How many processes annotate. One is this one.
+        n_processes (Optional[int]): How many processes annotate. By default this one
+            does, or as many as Ray finds room for.
         resume (bool): Whether to go on with what is in the folder.
         RETURNS (Dict[str, int]): How many shards, documents, words and failures there
             are in the folder now.
@@ -59,24 +63,22 @@ class Run:
         is_parquet = Kind.parquet in (self.folder.kind, self.input_kind)
         if is_parquet or any(name.endswith(".parquet") for name in self.inputs):
             require_pyarrow()
+        if self.ray is not None:
+            require_ray()
         with (
             self.folder.locked(),
             opened_inputs(self.inputs, self.input_kind, self.folder) as inputs,
         ):
-            job = Job(
-                self.pipeline,
-                self.folder,
-                self.settings,
-                self.stops,
-                self.gpu_id,
-                self.code,
-            )
             with loading_pipeline(self.pipeline):
-                worker = Worker(job)
+                worker = Worker(self._job())
             return self._annotate(worker, inputs, n_processes, resume)
 
     def _annotate(
-        self, worker: Worker, inputs: List[Input], n_processes: int, resume: bool
+        self,
+        worker: Worker,
+        inputs: List[Input],
+        n_processes: Optional[int],
+        resume: bool,
     ) -> Dict[str, int]:
         kind, shapes = self.folder.kind, worker.columns.shapes
         rows = check_first_rows(inputs, self.settings, shapes, self.shard_rows)
@@ -89,22 +91,29 @@ class Run:
         job = worker.job
         with Progress(sum(each.size for each in inputs)) as progress:
             shards = _Shards(self.folder, inputs, self.shard_rows, progress)
-            if n_processes == 1:
-                receipts: Iterable[Receipt] = (
-                    worker.run(shard, progress.report) for shard in shards
-                )
+            report = progress.report
+            receipts: Iterable[Receipt]
+            if self.ray is not None:
+                receipts = run_on_ray(job, shards, self.ray, n_processes, report)
+            elif n_processes in (None, 1):
+                receipts = (worker.run(shard, report) for shard in shards)
             else:
-                del worker  # each process has its own
-
-                def abandon(shard: Shard, error: str) -> Receipt:
-                    return give_up(job, shapes, shard, error)
-
-                receipts = run_in_processes(
-                    job, shards, n_processes, abandon, progress.report
-                )
+                receipts = run_in_processes(job, shards, n_processes, shapes, report)
             for receipt in receipts:
                 progress.finish(shards.size_of(receipt))
         return self.folder.end(plan, shards.count)
+
+    def _job(self) -> Job:
+        """RETURNS (Job): What to do, in terms that other processes know."""
+        folder, path = self.folder, Path(self.pipeline)
+        return Job(
+            str(path.absolute()) if path.exists() else self.pipeline,
+            replace(folder, path=folder.path.absolute()),
+            self.settings,
+            self.stops,
+            self.gpu_id,
+            None if self.code is None else self.code.absolute(),
+        )
 
 
 class _Shards:

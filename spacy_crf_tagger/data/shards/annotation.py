@@ -1,6 +1,7 @@
 """Annotate the rows of a shard with a pipeline."""
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import (
     Any,
     Callable,
@@ -27,8 +28,8 @@ from .rows import Failure, Row, read_rows
 Describe = Callable[[Sequence[Doc]], Sequence[Mapping[str, Any]]]
 # Is told the number of documents and of words that have been annotated.
 Report = Callable[[int, int], None]
-_MOST_WORDS = 25_000
-_MOST_DOCS = 1_000
+_MOST_WORDS = 40_000
+_MOST_DOCS = 2_000
 
 
 class FailedDocumentError(ValueError):
@@ -97,6 +98,7 @@ class Annotator:
     describe: Describe
     text_field: str
     stops: bool = False
+    _knows_words: List[bool] = field(default_factory=list)
 
     def annotate(
         self, pieces: Iterable[Piece], writer: Writer, report: Report = lambda *_: None
@@ -112,8 +114,7 @@ class Annotator:
         """
         failures = _Failures(self.stops, {})
         n_documents = n_words = 0
-        # What the vocabulary learns of these rows is given back at the end.
-        with self.nlp.memory_zone():
+        with self._memory():
             for batch in _batches(self._items(pieces, failures)):
                 documents = words = 0
                 for position, found in self._annotate(batch):
@@ -125,6 +126,18 @@ class Annotator:
                 n_documents, n_words = n_documents + documents, n_words + words
                 report(documents, words)
         return Counts(n_documents, n_words, failures.in_order())
+
+    @contextmanager
+    def _memory(self) -> Iterator[None]:
+        """Give back what the vocabulary learns in the context. It keeps the words of
+        the first shard, most of which come again.
+        """
+        if not self._knows_words:
+            yield
+            self._knows_words.append(True)
+            return
+        with self.nlp.memory_zone():
+            yield
 
     def _items(self, pieces: Iterable[Piece], failures: _Failures) -> Iterator[_Item]:
         rows = (row for each in pieces for row in self._read(each))

@@ -92,7 +92,7 @@ def _input(path: Path, kind: Optional[Kind]) -> Input:
         raise UnreadableError(
             f"its name does not end in {_endings()}. Say what it is by --input-format"
         ).of(path)
-    return Input(str(path), kind, str(path))
+    return Input(str(path.absolute()), kind, str(path))
 
 
 def _endings() -> str:

@@ -174,10 +174,9 @@ def to_json_line(value: object) -> bytes:
     RAISES (TypeError): If JSON has nothing for a value in it.
     """
     try:
-        line = json.dumps(value, ensure_ascii=False, default=_to_json).encode("utf8")
+        return f"{_encode(value)}\n".encode()
     except UnicodeEncodeError:  # half of a surrogate pair
-        line = json.dumps(value, default=_to_json).encode("ascii")
-    return line + b"\n"
+        return f"{json.dumps(value, default=_to_json)}\n".encode("ascii")
 
 
 def _to_json(value: object) -> str:
@@ -197,3 +196,7 @@ def _cut(docs: DocBin, n_docs: int) -> None:
     """Drop what a failed document has left."""
     for name in ("tokens", "spaces", "cats", "span_groups", "flags", "user_data"):
         del getattr(docs, name)[n_docs:]
+
+
+# Made once: `json.dumps` would make one for each row.
+_encode = json.JSONEncoder(ensure_ascii=False, default=_to_json).encode
