@@ -56,7 +56,7 @@ def main(
                 shutil.rmtree(work / "out", ignore_errors=True)
                 process = start(work, "out")
                 time.sleep(rng.uniform(0.2, 1.0) * seconds)
-                counts[victim]["killed"] += kill(victim, process.pid, rng)
+                counts[victim]["killed"] += kill(victim, process, rng)
                 if process.wait() != 0:
                     assert start(work, "out").wait() == 0
                 counts[victim]["right"] += content_of(work / "out") == expected
@@ -88,18 +88,23 @@ def start(work: Path, name: str) -> "subprocess.Popen[bytes]":
     )
 
 
-def kill(victim: str, driver: int, rng: random.Random) -> bool:
+def kill(victim: str, driver: "subprocess.Popen[bytes]", rng: random.Random) -> bool:
     """RETURNS (bool): Whether there was anything to kill."""
-    with suppress(ProcessLookupError):
-        if victim == "whole run":
-            os.killpg(driver, signal.SIGKILL)
-            return True
-        # Processes that annotate are children of the server that forks them.
-        workers = [w for child in children(driver) for w in children(child)]
-        if victim == "worker" and not workers:
-            return False
-        os.kill(rng.choice(workers) if victim == "worker" else driver, signal.SIGKILL)
-        return True
+    while driver.poll() is None:
+        with suppress(ProcessLookupError):
+            if victim == "whole run":
+                os.killpg(driver.pid, signal.SIGKILL)
+                return True
+            if victim == "driver":
+                driver.kill()
+                return True
+            # Those that annotate are children of the server that forks them.
+            servers = children(driver.pid)
+            workers = [worker for server in servers for worker in children(server)]
+            if workers:
+                os.kill(rng.choice(workers), signal.SIGKILL)
+                return True
+        time.sleep(0.01)
     return False
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from spacy_crf_tagger.cli import annotate as command
 from spacy_crf_tagger.cli.annotate import OnError, annotate
+from spacy_crf_tagger.cli.annotation import pool
 from spacy_crf_tagger.cli.annotation.job import Worker
 from spacy_crf_tagger.data.shards.folder import FAILED, MANIFEST
 from tests.helpers.annotating import (
@@ -233,6 +234,17 @@ def test_documents_that_fail_are_kept_aside(crf, trap, code, tmp_path):
     assert crf("annotate", *arguments, "--shard-rows", SHARD_ROWS).exit_code == 2
 
 
+def test_column_of_the_annotation_is_not_overwritten(crf, pipeline, tmp_path):
+    rows = [{"text": "In Paris"}, {"text": "In Paris", "entities": "mine"}]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    output = tmp_path / "out"
+    outcome = crf("annotate", pipeline, tmp_path / "in.jsonl", output)
+    assert outcome.exit_code == 2
+    [failure] = map(json.loads, (output / FAILED).read_text().splitlines())
+    assert "--prefix" in failure["error"]
+    assert failure["record"] == rows[1]
+
+
 def test_rows_beside_one_that_fails_are_as_they_would_be(trap, code, tmp_path):
     texts = make_texts(60)
     write_rows(tmp_path / "good.jsonl", [*texts[:40], "Fine", *texts[40:]])
@@ -361,6 +373,16 @@ def test_worker_that_dies_is_replaced(pipeline, source, expected, tmp_path):
     thread.join(60)
     assert len(set(killed)) == 2
     assert content_of(tmp_path / "out") == expected
+
+
+def test_processes_that_always_end_end_the_run(crf, trap, code, tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "_MOST_GIVEN_UP", 1)
+    write_rows(tmp_path / "in.jsonl", ["KILL"])
+    arguments = (trap, tmp_path / "in.jsonl", tmp_path / "out", "--code", code)
+    outcome = crf("annotate", *arguments, "-n", 2)
+    assert outcome.exit_code == 1
+    assert "with signal 9" in outcome.output
+    assert not list((tmp_path / "out").glob("part-*"))
 
 
 def test_shard_that_kills_its_process_is_given_up(crf, trap, code, tmp_path):

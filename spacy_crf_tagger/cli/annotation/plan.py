@@ -124,8 +124,8 @@ def _digest(text: str) -> str:
 def check_first_rows(
     inputs: Sequence[Input], settings: Settings, shapes: Shapes, shard_rows: int
 ) -> List[Row]:
-    """Check that the first row has a text, and no column of a name that is to be
-    written: otherwise all rows would fail in the same way.
+    """Check that there are texts among the first rows, and that the first one has no
+    column of a name that is to be written: otherwise all rows may fail in one way.
 
     inputs (Sequence[Input]): What is annotated.
     settings (Settings): What is written.
@@ -139,10 +139,12 @@ def check_first_rows(
     if not rows:
         return []
     usable = [row for row in rows if isinstance(row, Row)]
-    if isinstance(rows[0], Failure) and isinstance(rows[0].record, dict):
+    failed = [row for row in rows if isinstance(row, Failure)]
+    objects = [row for row in failed if isinstance(row.record, dict)]
+    if objects and not usable:
         raise ValueError(
-            f"{rows[0].name}, row {rows[0].number}: {rows[0].error}. Name the column "
-            "that has the text by --text-field."
+            f"{objects[0].name}, row {objects[0].number}: {objects[0].error}, and so "
+            "it goes on. Name the column that has the text by --text-field."
         )
     for row in usable[:1]:
         taken = [name for name in shapes if name in row.columns]

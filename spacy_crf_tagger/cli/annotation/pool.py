@@ -24,7 +24,13 @@ from .errors import sendable
 from .job import Job, Worker, give_up
 
 _MOST_DEATHS = 3
+# So many shards in a row are given up before it is no longer put down to them.
+_MOST_GIVEN_UP = 10
 _THREADS = "OMP_NUM_THREADS"
+
+
+class ProcessError(ValueError):
+    """Processes end, whatever they work on; the message says what is known."""
 
 
 def run_in_processes(
@@ -42,6 +48,7 @@ def run_in_processes(
     shapes (Mapping[str, Any]): The shapes of the columns of the annotation.
     report (Report): Is told how far it is.
     YIELDS (Receipt): The receipts, in the order in which shards are done.
+    RAISES (ProcessError): If processes end, whatever they work on.
     RAISES (Exception): Whatever ends the work of a process, other than its death.
     """
     pool = _Pool(job, shapes, report)
@@ -74,6 +81,7 @@ class _Pool:
         self._members: List[_Member] = []
         self._again: Deque[Shard] = deque()
         self._deaths: Counter[int] = Counter()
+        self._n_given_up = 0  # in a row
 
     def run(self, shards: Iterator[Shard], n_processes: int) -> Iterator[Receipt]:
         while True:
@@ -129,6 +137,7 @@ class _Pool:
             return self._mourn(member)
         if isinstance(message, Receipt):
             member.shard = None
+            self._n_given_up = 0
             return message
         if isinstance(message, BaseException):
             raise message
@@ -145,7 +154,13 @@ class _Pool:
         if self._deaths[shard.number] < _MOST_DEATHS:
             self._again.append(shard)
             return None
+        self._n_given_up += 1
         reason = f"signal {-code}" if code and code < 0 else f"exit code {code}"
+        if self._n_given_up == _MOST_GIVEN_UP:
+            raise ProcessError(
+                f"one process after another ends, the last one with {reason}. Is there "
+                "enough memory for so many? Try fewer --processes"
+            )
         return give_up(
             self._job,
             self._shapes,

@@ -198,6 +198,10 @@ def _add(found: Union[_Found, Failure], writer: Writer) -> Optional[Failure]:
     if isinstance(found, Failure):
         return found
     try:
+        taken = found.row.columns.keys() & found.columns.keys()
+        if taken:
+            names = ", ".join(map(repr, sorted(taken)))
+            raise ValueError(f"{names} is a column of the annotation, see --prefix")
         writer.add(found.row.columns, found.columns, found.doc)
     except ValueError as error:
         return _failure(found.row, error)

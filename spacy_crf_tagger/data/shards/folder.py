@@ -88,7 +88,6 @@ class RunFolder:
                 self._require_same(earlier, plan)
                 return
         self._clear()
-        (self.path / _RECEIPTS).mkdir(exist_ok=True)
         self._write_manifest(plan)
 
     def find_finished(self, shard: Shard) -> "Receipt | None":
@@ -145,7 +144,7 @@ class RunFolder:
             )
 
     def _clear(self) -> None:
-        # The manifest first: shards without one are nobody's.
+        # The manifest stays: a folder of shards without one is nobody's.
         (self.path / FAILED).unlink(missing_ok=True)
         shutil.rmtree(self.path / _RECEIPTS, ignore_errors=True)
         for part in self.path.glob("part-*"):

@@ -224,10 +224,14 @@ def read_bytes(piece: Piece) -> bytes:
 
     piece (Piece): The piece, of a file with lines.
     RETURNS (bytes): Its part of the file.
+    RAISES (UnreadableError): If the file has become shorter.
     """
     with open(piece.path, "rb") as file:
         file.seek(piece.start)
-        return file.read(piece.stop - piece.start)
+        content = file.read(piece.stop - piece.start)
+    if len(content) != piece.stop - piece.start:
+        raise UnreadableError("it has changed while it was read").of(Path(piece.name))
+    return content
 
 
 _CUTTERS = {
