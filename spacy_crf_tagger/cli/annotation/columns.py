@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from ...evaluation.display import entity_scores
+from ...evaluation.display import span_scores
 from ...pipeline.ner.component import CRFEntityRecognizer
 from ...pipeline.tagger.component import CRFTagger
 
@@ -139,7 +139,7 @@ def _scores_of(
     """
     if not ents:
         return ()
-    by_key = [entity_scores(doc, key) for key in keys]
+    by_key = [span_scores(doc, ents, key) for key in keys]
     if len(by_key) == 1:
         return by_key[0]
     of_ent = zip(*by_key, strict=True)

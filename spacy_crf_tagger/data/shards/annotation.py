@@ -28,8 +28,8 @@ from .rows import Failure, Row, read_rows
 Describe = Callable[[Sequence[Doc]], Sequence[Mapping[str, Any]]]
 # Is told the number of documents and of words that have been annotated.
 Report = Callable[[int, int], None]
-_MOST_WORDS = 40_000
-_MOST_DOCS = 2_000
+_MOST_WORDS = 60_000
+_MOST_DOCS = 5_000
 
 
 class FailedDocumentError(ValueError):

@@ -60,7 +60,7 @@ class ScoredSpanGroup(SpanGroup):
     def __iter__(self) -> Iterator[Span]:
         """YIELDS (Span): The spans."""
         self._follow_tokens()
-        return super().__iter__()
+        return map(super().__getitem__, range(super().__len__()))
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): The group as spaCy saves it, and loads as a `SpanGroup`."""
