@@ -26,7 +26,7 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
-from spacy.util import check_lexeme_norms, logger, minibatch
+from spacy.util import check_lexeme_norms, minibatch
 from spacy.vocab import Vocab
 from thinc.api import Optimizer
 
@@ -34,7 +34,7 @@ from ..crf import Lattice, Potentials, TagSet
 from .annotation import Annotation
 from .configured import ConfiguredTask
 from .documents import group_by_tokens, naming_document
-from .errors import few
+from .errors import few, warn_of_batch
 from .losses import rehearsal_loss
 from .model import CRFModel, ScoresLayer, check_model, for_crf, learn, score
 from .owners import Owners
@@ -401,16 +401,7 @@ class CRFPipe(ConfiguredTask, TrainablePipe):  # type: ignore[misc]
                 n_annotated += 1
                 yield annotated
         if n_annotated == len(docs):
-            # No document is the cause: too little memory, perhaps, or a fault of ours.
-            logger.warning(
-                "Component '%s': %d documents could not be annotated together (%s: %s) "
-                "and were annotated one by one, which is slow. Take smaller batches by "
-                "nlp.pipe(…, batch_size=…) if it is for want of memory.",
-                self.name,
-                len(docs),
-                type(error).__name__,
-                error,
-            )
+            warn_of_batch(self.name, n_annotated, error)
 
     def _loss(
         self, docs: Sequence[Doc], annotation: Annotation, potentials: Potentials

@@ -205,29 +205,40 @@ def test_what_is_checked_last_may_forbid_it(old, nlp):
 N_DOCS = 5000
 
 
-def start(nlp, path):
-    """Write in a process of its own what takes a while."""
+def start(docs, path):
+    """Write in a process of its own."""
     process = os.fork()
     if process == 0:
         try:
-            write_docs(
-                (nlp.make_doc(f"word{i} and others") for i in range(N_DOCS)), path
-            )
+            write_docs(docs, path)
         finally:
             os._exit(0)
     return process
 
 
+def start_long(nlp, path):
+    """Write what takes a while."""
+    docs = (nlp.make_doc(f"word{i} and others") for i in range(N_DOCS))
+    return start(docs, path)
+
+
 @pytest.fixture
 def duration(nlp, tmp_path_factory):
     began = time.monotonic()
-    os.waitpid(start(nlp, tmp_path_factory.mktemp("whole") / "out.spacy"), 0)
+    os.waitpid(start_long(nlp, tmp_path_factory.mktemp("whole") / "out.spacy"), 0)
     return time.monotonic() - began
 
 
-def test_ctrl_c_leaves_the_old_file(old, nlp, duration):
-    process = start(nlp, old)
-    time.sleep(duration / 2)
+def test_ctrl_c_leaves_the_old_file(old, nlp):
+    begun, begin = os.pipe()
+
+    def docs():
+        yield nlp.make_doc("the first of many")
+        os.write(begin, b".")
+        signal.pause()
+
+    process = start(docs(), old)
+    os.read(begun, 1)
     os.kill(process, signal.SIGINT)
     os.waitpid(process, 0)
     assert is_old(old)
@@ -237,7 +248,7 @@ def test_ctrl_c_leaves_the_old_file(old, nlp, duration):
 def test_a_killed_process_leaves_the_old_file_or_the_new_one(old, nlp, duration):
     moments = random.Random(0)
     for _ in range(int(os.environ.get("N_KILLS", "6"))):
-        process = start(nlp, old)
+        process = start_long(nlp, old)
         time.sleep(moments.uniform(0, 1.2 * duration))
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)

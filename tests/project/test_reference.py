@@ -191,7 +191,8 @@ def test_commands_page_has_every_option_and_its_default(name):
         rows.update(table)
     named = set()
     for param in COMMANDS[name].params:
-        options = [o for o in param.opts if o.startswith("-")] or [param.metavar]
+        spelled = [*param.opts, *param.secondary_opts]
+        options = [o for o in spelled if o.startswith("-")] or [param.metavar]
         named.update(options)
         default = getattr(param.default, "value", param.default)
         for option in options:
