@@ -45,8 +45,8 @@ def warn_of_batch(name: str, n_documents: int, error: Exception) -> None:
     error (Exception): What happened.
     """
     logger.warning(
-        "Component '%s': %d documents could not be annotated together (%s: %s) and were "
-        "annotated one by one, which is slow. Take smaller batches by "
+        "Component '%s': %d documents could not be annotated together (%s: %s), and "
+        "were annotated one by one, which is slow. Take smaller batches by "
         "nlp.pipe(…, batch_size=…) if it is for want of memory.",
         name,
         n_documents,
