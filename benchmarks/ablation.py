@@ -167,7 +167,7 @@ def score(folder: Path, name: str, seed: int) -> dict[str, Any]:
     tags = best_tags(component, [example.x for example in test])
     valid = [is_valid(each, component.scheme) for each in tags]
     before = reliability(*score_entities(annotated, COMPONENT))
-    component.cfg["temperature"] = fit_temperature(nlp, dev, COMPONENT)
+    component.temperature = fit_temperature(nlp, dev, COMPONENT)
     after = reliability(*score_entities(analyse_examples(nlp, test), COMPONENT))
     return {
         "variant": name,

@@ -109,7 +109,7 @@ def calibrate(
     for when in ("before", "after"):
         if when == "after":
             temperature = fit_temperature(nlp, parts["dev"], COMPONENT)
-            nlp.get_pipe(COMPONENT).cfg["temperature"] = temperature
+            nlp.get_pipe(COMPONENT).temperature = temperature
             measured["temperature"] = temperature
         scored = score_entities(analyse_examples(nlp, parts["test"]), COMPONENT)
         entities[corpus][when].append(scored)

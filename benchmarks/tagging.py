@@ -142,10 +142,10 @@ def score(nlp: Language, folder: Path) -> dict[str, Any]:
             scores[f"{part}_{name}"] = value
     if "crf_tagger" in nlp.pipe_names:
         tagger = nlp.get_pipe("crf_tagger")
-        tagger.cfg["scores_key"] = "probabilities"
+        tagger.scores_key = "probabilities"
         scores["test_ece"] = nlp.evaluate(examples["test"])["tag_ece"]
-        tagger.cfg["temperature"] = fit_temperature(nlp, examples["dev"])
-        scores["temperature"] = tagger.cfg["temperature"]
+        tagger.temperature = fit_temperature(nlp, examples["dev"])
+        scores["temperature"] = tagger.temperature
         scores["test_ece_calibrated"] = nlp.evaluate(examples["test"])["tag_ece"]
     return scores
 

@@ -6,10 +6,12 @@ import sys
 import typer
 from spacy.cli._util import app as spacy_app
 
+from .annotate import annotate_cli
 from .calibrate import calibrate_cli
 from .compare import compare_cli
 from .convert import convert_cli
 from .debug_data import debug_data_cli
+from .export import export_cli
 from .init_config import init_config_cli
 from .migrate import migrate_cli
 from .set_settings import set_cli
@@ -18,13 +20,14 @@ from .vectors import OLD_NAME, renamed_cli, vectors_cli
 from .warm_up import warm_up_cli
 
 HELP = """Data, configs, scores and predictions of entity recognisers and taggers:
-convert and check annotated text, make configs, compare evaluations, calibrate
-probabilities, change settings, try pipelines, make word vectors and compile kernels
-ahead.
+convert, check and export annotated text, make configs, compare evaluations, calibrate
+probabilities, change settings, try pipelines, annotate texts at scale, make word
+vectors and compile kernels ahead.
 """
 
 app = typer.Typer(name="crf", help=HELP, no_args_is_help=True)
 app.command("convert")(convert_cli)
+app.command("export")(export_cli)
 app.command("init-config")(init_config_cli)
 app.command("migrate")(migrate_cli)
 app.command(
@@ -32,6 +35,7 @@ app.command(
     # Settings of the config, as `spacy train` takes them.
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(debug_data_cli)
+app.command("annotate")(annotate_cli)
 app.command("compare")(compare_cli)
 app.command("show")(show_cli)
 app.command("calibrate")(calibrate_cli)

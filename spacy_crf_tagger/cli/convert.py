@@ -2,28 +2,31 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Iterator, List, Optional, Sequence, Union
+from typing import Annotated, List, Optional, Sequence, Union
 
 import typer
-from spacy.language import Language
-from spacy.tokens import Doc
-from tqdm import tqdm
 from wasabi import msg
 
-from ..data.docbin import TooManyTokensError, write_docs
+from ..data.docbin import TooManyTokensError
 from ..data.formats import Format
 from ..data.read_hf import parse_labels
-from ..data.readers import Options, find_files, read_file
-from ..data.reading import MAX_KEPT, Log
-from ..data.saving import check_file
-from ..data.source import Source, UnreadableError
+from ..data.readers import Options, find_files
+from ..data.reading import Log
+from ..data.source import UnreadableError
+from .conversion import Reading
 from .errors import explained
 from .loading import blank_pipeline
-from .report import Content, report_content, report_log
+from .outputs import plan_output
+from .report import report_content, report_log, report_parts
 
 _CANT_WRITE = "Can't write the output file"
-_OUTPUT_SUFFIX = ".spacy"
-_DOCS_PER_UPDATE = 100
+
+
+class Overlaps(str, Enum):
+    """What becomes of spans that overlap."""
+
+    longest = "longest"
+    spans = "spans"
 
 
 class NoSpans(str, Enum):
@@ -39,7 +42,11 @@ def convert_cli(
         typer.Argument(metavar="INPUT", help="Files or folders to convert"),
     ],
     output_path: Annotated[
-        Path, typer.Argument(metavar="OUTPUT", help="The .spacy file to write")
+        Path,
+        typer.Argument(
+            metavar="OUTPUT",
+            help="The .spacy file to write, or the folder (--split, --shard-size)",
+        ),
     ],
     file_format: Annotated[
         Format, typer.Option("--format", "-f", help="Format of the input")
@@ -53,14 +60,15 @@ def convert_cli(
             "--n-sents",
             "-n",
             min=0,
-            help="Sentences in a document; 0 for whole documents (conll, hf)",
+            help="Sentences in a document; 0 for whole documents (conll, conllu-plus, "
+            "hf)",
         ),
     ] = 1,
     label_column: Annotated[
         int,
         typer.Option(
             "--label-column",
-            help="Column of the tag, from 0, or backwards from -1 (conll)",
+            help="Column of the tag, from 0, or backwards from -1 (conll, conllu-plus)",
         ),
     ] = -1,
     no_spans: Annotated[
@@ -68,7 +76,7 @@ def convert_cli(
         typer.Option(
             "--no-spans",
             help='What a text without "spans" is, unless it has the answer "accept": '
-            "not annotated, or without entities (jsonl, doccano)",
+            "not annotated, or without entities (jsonl, doccano, csv)",
         ),
     ] = NoSpans.missing,
     labels: Annotated[
@@ -91,6 +99,42 @@ def convert_cli(
         Optional[str],
         typer.Option("--md5", help="Checksum that the input must have"),
     ] = None,
+    overlaps: Annotated[
+        Overlaps,
+        typer.Option(
+            "--overlaps",
+            help="Where spans overlap: keep the longest as entity, or put all spans "
+            "into a span group as well",
+        ),
+    ] = Overlaps.longest,
+    spans_key: Annotated[
+        str,
+        typer.Option("--spans-key", "-k", help="The span group (--overlaps spans)"),
+    ] = "sc",
+    retokenize: Annotated[
+        bool,
+        typer.Option(
+            "--retokenize", help="Split texts anew by the tokenizer of --lang (spacy)"
+        ),
+    ] = False,
+    split: Annotated[
+        Optional[str],
+        typer.Option(
+            "--split",
+            help="Divide documents into train, dev and test, such as 0.8,0.1,0.1",
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Of the random numbers (--split)")
+    ] = 0,
+    shard_size: Annotated[
+        Optional[int],
+        typer.Option(
+            "--shard-size",
+            min=1,
+            help="Write files of so many documents at most into a folder",
+        ),
+    ] = None,
     strict: Annotated[
         bool,
         typer.Option("--strict", help="Write nothing if there is any problem"),
@@ -100,9 +144,10 @@ def convert_cli(
 
     Reads JSON lines as Prodigy exports them ("text", "spans" in characters, "answer"),
     columns of tokens and tags (IOB1, IOB2, BILUO, BIOES or BMES), sentences of
-    word|tag, exports of Doccano and Label Studio, datasets of Hugging Face as JSON
-    lines, folders of brat, and JSON of spaCy 2. Of a folder all files that end as these
-    do are read, by their names. What cannot be read is reported, and the tokens
+    word|tag, exports of Doccano, Label Studio and INCEpTION, datasets of Hugging Face
+    as JSON lines or Parquet, folders of brat, tables of spans beside texts, CoNLL-U
+    Plus, JSON of spaCy 2, and .spacy files. Of a folder all files that end as these do
+    are read, by their names. What cannot be read is reported, and the tokens
     concerned are written with missing annotation, so that nothing false is learnt from
     them: so is an entity beside a tag that cannot be read, because nobody knows where
     it ends. A text without
@@ -121,6 +166,11 @@ def convert_cli(
         labels=labels,
         annotator=annotator,
         md5=md5,
+        spans_key=spans_key if overlaps is Overlaps.spans else None,
+        retokenize=retokenize,
+        split=split,
+        seed=seed,
+        shard_size=shard_size,
         strict=strict,
     )
 
@@ -137,13 +187,18 @@ def convert(
     labels: Optional[str] = None,
     annotator: Optional[str] = None,
     md5: Optional[str] = None,
+    spans_key: Optional[str] = None,
+    retokenize: bool = False,
+    split: Optional[str] = None,
+    seed: int = 0,
+    shard_size: Optional[int] = None,
     strict: bool = False,
 ) -> None:
     """Convert annotated text into the binary format for training, and print what it
     holds and what is wrong with it.
 
     input_paths (Union[Path, Sequence[Path]]): The files or folders to convert.
-    output_path (Path): The `.spacy` file to write.
+    output_path (Path): The `.spacy` file to write, or the folder for several.
     file_format (Format): The format of the input.
     lang (str): The language, whose tokenizer splits texts.
     n_sents (int): Sentences in a document, of tokens with tags; 0 for all of one.
@@ -154,10 +209,14 @@ def convert(
     annotator (Optional[str]): The name, address or number of the one whose annotation
         is used. By default it is what all agree on.
     md5 (Optional[str]): The checksum that the input must have.
+    spans_key (Optional[str]): The span group that gets all spans, overlapping or not.
+    retokenize (bool): Whether to split texts of `.spacy` files anew.
+    split (Optional[str]): How large train, dev and test are to be.
+    seed (int): Of the random numbers for that.
+    shard_size (Optional[int]): The most documents that a file is to have.
     strict (bool): Whether to write nothing if there is any problem.
     """
-    if output_path.suffix != _OUTPUT_SUFFIX:
-        msg.fail(f"Output file must end with {_OUTPUT_SUFFIX}", output_path, exits=1)
+    output = plan_output(output_path, split, seed, shard_size)
     if label_column == 0:
         msg.fail("The first column, 0, is the token: it holds no tags", exits=1)
     paths = [input_paths] if isinstance(input_paths, Path) else list(input_paths)
@@ -167,86 +226,32 @@ def convert(
         no_spans_is_outside=no_spans is NoSpans.outside,
         labels=_read_labels(labels),
         annotator=annotator,
+        retokenize=retokenize,
+        spans_key=spans_key,
     )
     nlp = blank_pipeline(lang)
     log = Log()
     try:
         files = find_files(paths, log)
         with explained(_CANT_WRITE, OSError):
-            check_file(output_path, inputs=[*paths, *files])
+            output.check([*paths, *files])
         if md5 is not None and (len(files) > 1 or files[0].is_dir()):
             msg.fail("--md5 is of one file, but there are several", exits=1)
-        reading = _Reading(files, file_format, nlp, log, options, md5)
+        reading = Reading(files, file_format, nlp, log, options, md5)
 
         def check() -> None:
             report_log(log, paths[0])
             _check_content(reading, log, strict=strict)
+            output.check_parts()
 
         with explained(_CANT_WRITE, OSError):
-            write_docs(reading.docs(), output_path, check)
+            output.write(reading.docs(), check)
     except (UnreadableError, TooManyTokensError) as error:
         path = getattr(error, "path", None) or ", ".join(map(str, paths))
         msg.fail(f"Can't convert {path}: {error}", exits=1)
     report_content(reading.content)
+    report_parts(output.parts)
     _report_end(reading, ", ".join(map(str, paths)), output_path)
-
-
-class _Reading:
-    """Reads files one after another, and counts what is in them."""
-
-    def __init__(
-        self,
-        files: Sequence[Path],
-        file_format: Format,
-        nlp: Language,
-        log: Log,
-        options: Options,
-        md5: Optional[str],
-    ) -> None:
-        self.content = Content()
-        self.formats: List[str] = []
-        self.without_entities: List[Path] = []
-        self._files = files
-        self._format = file_format
-        self._nlp = nlp
-        self._log = log
-        self._options = options
-        self._md5 = md5
-        self._source: Optional[Source] = None
-
-    def docs(self) -> Iterator[Doc]:
-        """Read all, and show how far it is.
-
-        YIELDS (Doc): The documents.
-        """
-        sizes = [path.stat().st_size for path in self._files if path.is_file()]
-        total = sum(sizes)
-        with tqdm(total=total, unit="B", unit_scale=True, disable=None) as progress:
-            for path in self._files:
-                self._log.path = path if len(self._files) > 1 else None
-                n_entities = self.content.n_entities
-                before = progress.n
-                for doc in self._read(path):
-                    self.content.add(doc)
-                    if self.content.n_docs % _DOCS_PER_UPDATE == 0 and self._source:
-                        position = before + self._source.position
-                        progress.update(position - progress.n)
-                    yield doc
-                if self.content.n_entities == n_entities:
-                    self.without_entities.append(path)
-        self._log.path = None
-
-    def _read(self, path: Path) -> Iterator[Doc]:
-        def watch(found: Format, source: Optional[Source]) -> None:
-            self._source = source
-            if source is not None:
-                _check_md5(source, self._md5)
-            if found.value not in self.formats:
-                self.formats.append(found.value)
-
-        return read_file(
-            path, self._format, self._nlp, self._log, self._options, watch=watch
-        )
 
 
 def _read_labels(labels: Optional[str]) -> List[str]:
@@ -258,14 +263,7 @@ def _read_labels(labels: Optional[str]) -> List[str]:
         return parse_labels(path.read_text("utf-8-sig") if is_path else labels)
 
 
-def _check_md5(source: Source, md5: Optional[str]) -> None:
-    if md5 is not None:
-        actual = source.md5()
-        if md5.strip().lower() != actual:
-            msg.fail(f"The MD5 of {source.path} is not {md5} but {actual}", exits=1)
-
-
-def _check_content(reading: _Reading, log: Log, *, strict: bool) -> None:
+def _check_content(reading: Reading, log: Log, *, strict: bool) -> None:
     """End the command if there is nothing to learn, or if --strict forbids it."""
     if not reading.content.is_annotated:
         formats = ", ".join(reading.formats)
@@ -276,12 +274,9 @@ def _check_content(reading: _Reading, log: Log, *, strict: bool) -> None:
         msg.fail("Nothing written because there is no entity (--strict)", exits=1)
 
 
-def _report_end(reading: _Reading, inputs: str, output_path: Path) -> None:
+def _report_end(reading: Reading, inputs: str, output_path: Path) -> None:
     if not reading.content.n_entities:
         msg.warn(f"Converted {inputs} to {output_path}, but it has no entity")
         return
-    if reading.without_entities:
-        names = ", ".join(map(str, reading.without_entities[:MAX_KEPT]))
-        more = len(reading.without_entities) - MAX_KEPT
-        msg.warn(f"No entity in {names}" + (f" and {more} more" if more > 0 else ""))
+    reading.report_missing()
     msg.good(f"Converted {inputs} to {output_path}")

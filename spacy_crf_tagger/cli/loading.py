@@ -35,9 +35,19 @@ def load_pipeline(pipeline: str, path: Optional[Path] = None) -> Language:
         the path.
     RETURNS (Language): The pipeline.
     """
+    with loading_pipeline(pipeline):
+        return spacy.load(pipeline) if path is None else load_package(pipeline, path)
+
+
+@contextmanager
+def loading_pipeline(pipeline: str) -> Iterator[None]:
+    """End the command with an error if a pipeline cannot be loaded in the context.
+
+    pipeline (str): The name of a package, or a path.
+    """
     # A package may fail in any way: its code runs, and so do the factories it names.
     with explained(f"Can't load pipeline {pipeline}", Exception):
-        return spacy.load(pipeline) if path is None else load_package(pipeline, path)
+        yield
 
 
 def load_package(name: str, path: Path) -> Language:

@@ -3,6 +3,7 @@
 from collections import Counter
 from itertools import groupby
 from pathlib import Path
+from typing import Mapping
 
 from spacy.attrs import ENT_IOB
 from spacy.tokens import Doc
@@ -21,6 +22,7 @@ class Content:
         self.n_tokens = 0
         self.n_missing = 0
         self.labels: Counter[str] = Counter()
+        self.n_grouped: Counter[str] = Counter()  # spans in each group
 
     def add(self, doc: Doc) -> None:
         """Count a document.
@@ -31,6 +33,8 @@ class Content:
         self.n_tokens += len(doc)
         self.n_missing += int((doc.to_array([ENT_IOB]) == 0).sum())
         self.labels.update(span.label_ for span in doc.ents)
+        for name, group in doc.spans.items():
+            self.n_grouped[name] += len(group)
 
     @property
     def n_entities(self) -> int:
@@ -84,6 +88,18 @@ def report_content(content: Content) -> None:
     for label, count in sorted(content.labels.items()):
         rows[f"  {label}"] = count
     msg.table(rows, title="Content", aligns=("l", "r"), max_col=60)
+
+
+def report_parts(parts: Mapping[str, Content]) -> None:
+    """Print how much there is in each part of documents.
+
+    parts (Mapping[str, Content]): How much there is, by the names of the parts.
+    """
+    if not parts:
+        return
+    rows = [(name, each.n_docs, each.n_entities) for name, each in parts.items()]
+    header = ("Part", "Documents", "Entities")
+    msg.table(rows, header=header, divider=True, aligns=("l", "r", "r"))
 
 
 def _format_problem(problem: Problem, path: Path) -> str:

@@ -6,21 +6,48 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Callable, Iterable, Iterator, Optional, Set, Type, cast
+from typing import (
+    Any,
+    BinaryIO,
+    Iterator,
+    List,
+    Optional,
+    Set,
+    Type,
+    Union,
+    cast,
+)
 
 import numpy as np
-import srsly
-from spacy.attrs import ENT_IOB, ENT_TYPE, NORM, ORTH, SENT_START, SPACY
+from spacy.attrs import (
+    DEP,
+    ENT_ID,
+    ENT_IOB,
+    ENT_KB_ID,
+    ENT_TYPE,
+    LEMMA,
+    MORPH,
+    NORM,
+    ORTH,
+    SENT_START,
+    SPACY,
+    TAG,
+)
+from spacy.strings import StringStore
 from spacy.tokens import Doc, DocBin
-
-from .saving import replacing_file
+from srsly.msgpack import Packer
 
 # The most that MessagePack can hold in one piece, and so a DocBin of all its tokens.
 _MOST_BYTES = 2**32 - 1
 _WIDTH = 8  # bytes of an attribute of a token
 _CHUNK = 1 << 12  # tokens
-_NO_CATS = srsly.msgpack_dumps({})
+# What there is at least: more attributes leave room for fewer tokens.
 _ATTRS = [ORTH, NORM, ENT_IOB, ENT_TYPE, SENT_START]
+_ALL_ATTRS = cast(List[Union[int, str]], DocBin().attrs)
+_Tokens = np.ndarray[Any, np.dtype[np.uint64]]
+_NO_TOKENS = np.empty((0, len(_ALL_ATTRS)), dtype=np.uint64)
+_TEXTS = (ORTH, NORM, TAG, DEP, LEMMA, MORPH, ENT_TYPE, ENT_KB_ID, ENT_ID)
+_TEXT_COLUMNS = [_ALL_ATTRS.index(each) for each in _TEXTS]
 _MOST_TOKENS = _MOST_BYTES // (_WIDTH * len(_ATTRS))
 
 
@@ -36,50 +63,36 @@ def check_n_tokens(n_tokens: int) -> None:
     """
     if n_tokens > _MOST_TOKENS:
         raise TooManyTokensError(
-            f"a .spacy file holds {_MOST_TOKENS:,} tokens at most. Split the input and "
-            "write the parts into one folder: spaCy reads all the files of a folder"
+            f"a .spacy file holds {_MOST_TOKENS:,} tokens at most. Write several into "
+            "a folder (--shard-size): spaCy reads all the files of a folder"
         )
-
-
-def write_docs(
-    docs: Iterable[Doc], path: Path, check: Callable[[], None] = lambda: None
-) -> None:
-    """Write documents, or leave what is there if that fails.
-
-    docs (Iterable[Doc]): The documents, which are not kept in memory.
-    path (Path): The file.
-    check (Callable[[], None]): What to do when all have been seen and nothing has been
-        written. It may raise.
-    RAISES (TooManyTokensError): If the format cannot hold so many tokens.
-    RAISES (OSError): If the file cannot be written.
-    """
-    with SpooledDocs(_existing_folder(path)) as spooled:
-        for doc in docs:
-            spooled.add(doc)
-        check()
-        with replacing_file(path) as temporary:
-            spooled.write(temporary)
 
 
 class SpooledDocs:
     """Documents on their way into a file. They wait in temporary files, since the
-    format has all tokens before all words. Of each document the text, the entities and
-    the starts of sentences are kept.
+    format has all tokens before all words. What a `DocBin` keeps is kept.
 
     folder (Optional[Path]): Where to put the temporary files, which have no names and
         vanish with the process. By default where the system puts them.
     """
 
     def __init__(self, folder: Optional[Path] = None) -> None:
-        self._tokens, self._spaces, self._lengths, self._flags = (
+        self._files = [
             # `__exit__` closes them.
             cast(BinaryIO, tempfile.TemporaryFile(dir=folder))  # noqa: SIM115
-            for _ in range(4)
-        )
+            for _ in range(6)
+        ]
+        self._tokens, self._spaces, self._lengths = self._files[:3]
+        self._flags, self._cats, self._groups = self._files[3:]
         self._strings: Set[str] = set()
         self._seen: Set[int] = set()
-        self._n_docs = 0
+        self._store: Optional[StringStore] = None  # of the vocabulary
+        self._used = np.zeros(len(_ALL_ATTRS), dtype=bool)
+        # Of short documents, many are looked through at once.
+        self._waiting: List[_Tokens] = []
+        self._n_waiting = 0
         self._n_tokens = 0
+        self.n_docs = 0
 
     def __enter__(self) -> "SpooledDocs":
         """RETURNS (SpooledDocs): Itself."""
@@ -92,7 +105,7 @@ class SpooledDocs:
         traceback: Optional[TracebackType],
     ) -> None:
         """Drop the documents."""
-        for file in (self._tokens, self._spaces, self._lengths, self._flags):
+        for file in self._files:
             # A full disk has no room for what is not written yet, and needs none.
             with suppress(OSError):
                 file.close()
@@ -100,86 +113,95 @@ class SpooledDocs:
     def add(self, doc: Doc) -> None:
         """Add a document.
 
-        doc (Doc): The document.
+        doc (Doc): The document. All must have the same vocabulary.
         RAISES (TooManyTokensError): If the format cannot hold so many tokens.
         RAISES (OSError): If the disk is full.
         """
         check_n_tokens(self._n_tokens + len(doc))
-        tokens = doc.to_array(_ATTRS).reshape(-1, len(_ATTRS))
-        spaces = doc.to_array([SPACY]).astype(bool)
-        self._tokens.write(tokens.tobytes())
-        self._spaces.write(spaces.tobytes())
+        tokens = doc.to_array(_ALL_ATTRS).reshape(-1, len(_ALL_ATTRS))
+        self._waiting.append(tokens.astype(np.uint64, copy=False))
+        self._n_waiting += len(doc)
+        self._spaces.write(doc.to_array([SPACY]).astype(bool).tobytes())
         self._lengths.write(struct.pack("=i", len(doc)))
-        self._flags.write(bytes([doc.has_unknown_spaces]))
-        self._n_docs += 1
+        self._flags.write(_UNSPACED if doc.has_unknown_spaces else _SPACED)
+        self._cats.write(_pack(doc.cats) if doc.cats else _NO_CATS)
+        self._groups.write(_pack(doc.spans.to_bytes()) if doc.spans else _NO_GROUPS)
+        for group in doc.spans.values():
+            for span in group:
+                self._strings.update((span.label_, span.kb_id_, span.id_))
+        self.n_docs += 1
         self._n_tokens += len(doc)
-        texts = tokens[:, [_ATTRS.index(each) for each in (ORTH, NORM, ENT_TYPE)]]
-        for key in set(texts.ravel().tolist()) - self._seen:
-            self._seen.add(key)
-            self._strings.add(doc.vocab.strings[key])
+        self._store = doc.vocab.strings
+        if self._n_waiting >= _CHUNK:
+            self._keep_waiting()
 
     def write(self, path: Path) -> None:
         """Write what `DocBin(docs=docs).to_disk(path)` would write.
 
         path (Path): The file.
+        RAISES (TooManyTokensError): If the format cannot hold so many tokens.
         RAISES (OSError): If the disk is full.
         """
+        self._keep_waiting()
         compressor = zlib.compressobj()
         with path.open("wb") as file:
             for piece in self._message():
                 file.write(compressor.compress(piece))
             file.write(compressor.flush())
 
+    def _keep_waiting(self) -> None:
+        """Put the tokens that wait into their file, and the texts that they refer to
+        among the strings.
+        """
+        if self._store is None:
+            return
+        tokens = np.concatenate([_NO_TOKENS, *self._waiting])
+        self._waiting, self._n_waiting = [], 0
+        self._tokens.write(tokens.tobytes())
+        self._used |= tokens.any(axis=0)
+        for key in set(np.unique(tokens[:, _TEXT_COLUMNS]).tolist()) - self._seen:
+            self._seen.add(key)
+            self._strings.add(self._store[key])
+
     def _message(self) -> Iterator[bytes]:
         """YIELDS (bytes): A DocBin in MessagePack, piece by piece."""
-        attrs = DocBin().attrs
-        if self._n_tokens * _WIDTH * len(attrs) > _MOST_BYTES:
-            # Other DocBins merge only with those of the same attributes.
-            attrs = _ATTRS
+        attrs = self._choose_attrs()
+        columns = [_ALL_ATTRS.index(each) for each in attrs]
         yield _map_header(9)
         yield from (_pack("version"), _pack(DocBin().version))
-        yield from (_pack("attrs"), _pack(list(attrs)))
+        yield from (_pack("attrs"), _pack(attrs))
         yield _pack("tokens")
         yield _bytes_header(self._n_tokens * _WIDTH * len(attrs))
-        columns = [list(attrs).index(each) for each in _ATTRS]
-        for chunk in _read(self._tokens, _CHUNK * _WIDTH * len(_ATTRS)):
-            tokens = np.frombuffer(chunk, dtype="uint64").reshape(-1, len(_ATTRS))
-            padded = np.zeros((len(tokens), len(attrs)), dtype="uint64")
-            padded[:, columns] = tokens
-            yield padded.tobytes()
+        for chunk in _read(self._tokens, _CHUNK * _WIDTH * len(_ALL_ATTRS)):
+            tokens = np.frombuffer(chunk, dtype="uint64").reshape(-1, len(_ALL_ATTRS))
+            is_all = len(attrs) == len(_ALL_ATTRS)
+            yield chunk if is_all else tokens[:, columns].tobytes()
         yield _pack("spaces")
         yield _bytes_header(self._n_tokens)
         yield from _read(self._spaces, _CHUNK)
         yield _pack("lengths")
-        yield _bytes_header(4 * self._n_docs)
+        yield _bytes_header(4 * self.n_docs)
         yield from _read(self._lengths, _CHUNK)
-        # At once, since each call of MessagePack takes milliseconds here.
         yield from (_pack("strings"), _pack(sorted(self._strings)))
-        yield from (_pack("cats"), _array_header(self._n_docs))
-        yield from self._of_each_doc(_NO_CATS, _NO_CATS)
-        yield from (_pack("flags"), _array_header(self._n_docs))
-        yield from self._of_each_doc(
-            _pack({"has_unknown_spaces": False}), _pack({"has_unknown_spaces": True})
-        )
-        yield from (_pack("span_groups"), _array_header(self._n_docs))
-        no_groups = _pack(_pack([]))
-        yield from self._of_each_doc(no_groups, no_groups)
+        names = ("cats", "flags", "span_groups")
+        for name, file in zip(
+            names, (self._cats, self._flags, self._groups), strict=True
+        ):
+            yield from (_pack(name), _array_header(self.n_docs))
+            yield from _read(file, _CHUNK)
 
-    def _of_each_doc(self, spaced: bytes, unspaced: bytes) -> Iterator[bytes]:
-        """YIELDS (bytes): One of two pieces for each document: the second where the
-        spaces between its words are unknown.
+    def _choose_attrs(self) -> List[Union[int, str]]:
+        """RETURNS (List[Union[int, str]]): All attributes, or, where the format has no
+            room for them, those that any token has.
+        RAISES (TooManyTokensError): If there is no room for these either.
         """
-        for flags in _read(self._flags, _CHUNK):
-            yield b"".join(unspaced if flag else spaced for flag in flags)
-
-
-def _existing_folder(path: Path) -> Optional[Path]:
-    """RETURNS (Optional[Path]): The folder that a file comes into, or the closest one
-    above it; None if it is a device, beside which there is no room.
-    """
-    if path.exists() and not path.is_file():
-        return None
-    return next(folder for folder in path.absolute().parents if folder.exists())
+        if self._n_tokens * _WIDTH * len(_ALL_ATTRS) <= _MOST_BYTES:
+            return list(_ALL_ATTRS)
+        # Other DocBins merge only with those of the same attributes.
+        used = zip(_ALL_ATTRS, self._used, strict=True)
+        attrs = [each for each, is_used in used if is_used or each in _ATTRS]
+        check_n_tokens(self._n_tokens * len(attrs) // len(_ATTRS))
+        return attrs
 
 
 def _read(file: BinaryIO, size: int) -> Iterator[bytes]:
@@ -188,8 +210,18 @@ def _read(file: BinaryIO, size: int) -> Iterator[bytes]:
         yield chunk
 
 
+# To make one takes a millisecond, and to use it next to nothing.
+_PACKER = Packer(use_bin_type=True)
+
+
 def _pack(value: object) -> bytes:
-    return cast(bytes, srsly.msgpack_dumps(value))
+    return cast(bytes, _PACKER.pack(value))
+
+
+_NO_CATS = _pack({})
+_NO_GROUPS = _pack(_pack([]))
+_SPACED = _pack({"has_unknown_spaces": False})
+_UNSPACED = _pack({"has_unknown_spaces": True})
 
 
 def _map_header(n: int) -> bytes:

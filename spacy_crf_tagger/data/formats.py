@@ -7,12 +7,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Iterator, Optional, Union
 
-from .foreign import holds_spans, name_format
+from .foreign import holds_spans, name_format, name_markup, name_table
 from .label_studio import is_label_studio
+from .read_conllu_plus import is_conllu_plus
 from .read_doccano import KEYS
 from .read_hf import is_hf
 from .read_spacy_json import is_spacy_json
+from .read_webanno import is_webanno
 from .reading import numbered_lines
+from .span_table import is_span_table
 
 
 class Format(str, Enum):
@@ -26,10 +29,12 @@ class Format(str, Enum):
     hf = "hf"
     brat = "brat"
     spacy_json = "spacy-json"
+    spacy = "spacy"
+    conllu_plus = "conllu-plus"
+    webanno = "webanno"
+    csv = "csv"
 
 
-# Those which may be an array, or one object of many lines.
-JSON_FORMATS = (Format.doccano, Format.label_studio, Format.hf, Format.spacy_json)
 SUFFIXES = {
     ".jsonl": Format.jsonl,
     ".ndjson": Format.jsonl,
@@ -37,14 +42,16 @@ SUFFIXES = {
     ".iob": Format.conll,
     ".bio": Format.conll,
     ".tsv": Format.conll,
+    ".conllup": Format.conllu_plus,
+    ".spacy": Format.spacy,
+    ".parquet": Format.hf,
 }
 # The first key or string of a JSON document, after the brackets that open it. A token
 # such as [ or { has a tag after it.
 _JSON = re.compile(r'\s*(\[[\[\s]*\{?|\{)\s*("([^"\\\n]|\\.)*"\s*[:,\]]|[\]}]\s*$)')
 _KEY = re.compile(r'"(\w+)"\s*:')
+_SEPARATED = re.compile(r"^[^\t]*[,;][^\t]*$")
 _BLANKS = re.compile(r"[\s,]*")
-# Columns of an export of Label Studio as CSV.
-_LABEL_STUDIO_COLUMNS = {"annotator", "annotation_id", "lead_time"}
 _MOST_VALUES = 1000
 
 
@@ -57,6 +64,9 @@ def detect_format(path: Path, head: str) -> Format:
     RETURNS (Format): The format.
     """
     first = _first_line(head)
+    named = _named_by(first)
+    if named is not None:
+        return named
     value = _parse(first)
     is_json = bool(_JSON.match(head)) or isinstance(value, dict)
     found = _recognise(head) if is_json else None
@@ -68,6 +78,15 @@ def detect_format(path: Path, head: str) -> Format:
         return SUFFIXES[path.suffix.lower()]
     # A line that is longer than the beginning, or damaged.
     return Format.jsonl if _JSON.match(first) else Format.conll
+
+
+def _named_by(first: str) -> Optional[Format]:
+    """RETURNS (Optional[Format]): The format that a first line names."""
+    if is_webanno(first):
+        return Format.webanno
+    if is_conllu_plus(first):
+        return Format.conllu_plus
+    return Format.csv if is_span_table(first) else None
 
 
 def _recognise(head: str) -> Optional[Format]:
@@ -128,10 +147,13 @@ def find_other_format(path: Path, head: str) -> Optional[str]:
     """
     first = _first_line(head)
     value = _parse(first)
-    if set(re.split(r'[,\t"]+', first)) >= _LABEL_STUDIO_COLUMNS:
+    named = name_table(first) or name_markup(head)
+    if named is not None:
+        return f"it is {named}"
+    if path.suffix.lower() == ".csv" and value is None and _SEPARATED.search(first):
         return (
-            "it is the CSV or TSV of Label Studio, which is not read. Export JSON or "
-            "JSON-MIN there"
+            f"it is a table whose first line is {first.strip()!r:.80}. A table of "
+            "spans has columns called doc_id, start, end and label"
         )
     if isinstance(value, dict) or (value is None and not _JSON.match(head)):
         return None

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Optional, Tuple
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -46,7 +46,9 @@ def visible_files(folder: Path) -> List[Path]:
     )
 
 
-def read_brat(folder: Path, nlp: Language, log: Log) -> Iterator[Doc]:
+def read_brat(
+    folder: Path, nlp: Language, log: Log, *, spans_key: Optional[str] = None
+) -> Iterator[Doc]:
     """Read the `.txt` files of a folder, and of the folders in it, by their names. The
     annotation of each is in the `.ann` file beside it, of which text-bound annotations
     (T) are read. A text without such a file is not annotated.
@@ -54,6 +56,7 @@ def read_brat(folder: Path, nlp: Language, log: Log) -> Iterator[Doc]:
     folder (Path): The folder.
     nlp (Language): The pipeline whose tokenizer is used.
     log (Log): Where to report what could not be read; its tokens are missing.
+    spans_key (Optional[str]): The span group that gets all spans, overlapping or not.
     YIELDS (Doc): The documents, one for each text that can be read.
     """
     files = [x for x in visible_files(folder) if x.suffix in (TEXT, ANNOTATION)]
@@ -76,7 +79,7 @@ def read_brat(folder: Path, nlp: Language, log: Log) -> Iterator[Doc]:
             log.lose(Problem(1, BAD_TEXT, repr(text)))
             continue
         doc = nlp.tokenizer(text)
-        marks = Marks(text, 1, log)
+        marks = Marks(text, 1, log, spans_key=spans_key)
         if annotation_path.exists():
             log.path = annotation_path
             _read_annotation(annotation_path, text, marks)

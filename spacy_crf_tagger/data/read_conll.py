@@ -35,7 +35,6 @@ def read_conll(
         different documents are never put together.
     label_column (int): The column of the tag, from 0, or from -1 backwards.
     YIELDS (Doc): The documents.
-    RAISES (TooManyTokensError): If a `.spacy` file cannot hold them.
     """
     reader = SentenceReader(survey(lines()), label_column)
     yield from read_tagged(lambda _: reader.read(lines()), vocab, log, n_sents=n_sents)

@@ -18,7 +18,12 @@ KEYS = ("label", "labels", "entities")
 
 
 def read_doccano(
-    source: Source, nlp: Language, log: Log, *, no_spans_is_outside: bool = False
+    source: Source,
+    nlp: Language,
+    log: Log,
+    *,
+    no_spans_is_outside: bool = False,
+    spans_key: Optional[str] = None,
 ) -> Iterator[Doc]:
     """Read objects with a `text` and either `label` or `labels`, lists of start, end
     and label, or `entities`, objects with `start_offset`, `end_offset` and `label`. An
@@ -29,6 +34,7 @@ def read_doccano(
     nlp (Language): The pipeline whose tokenizer is used.
     log (Log): Where to report what could not be read; its tokens are missing.
     no_spans_is_outside (bool): Whether texts without any list have no entities.
+    spans_key (Optional[str]): The span group that gets all spans, overlapping or not.
     YIELDS (Doc): The documents, one for each text that can be read.
     RAISES (UnreadableError): If the file cannot be read.
     """
@@ -43,7 +49,7 @@ def read_doccano(
             log.lose(Problem(line, BAD_TEXT, f"{where}{record!r:.60}"))
             continue
         doc = nlp.tokenizer(str(text))
-        marks = Marks(doc.text, line, log, name)
+        marks = Marks(doc.text, line, log, name, spans_key=spans_key)
         if not _add_all(record, marks) and not no_spans_is_outside:
             log.note(NO_LABELS, line)
             marks.leave_open()

@@ -6,6 +6,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from .iob import MISSING, UNREADABLE, parse_tag
+from .parquet import is_parquet, names_of_labels, read_rows
 from .reading import Log, Problem
 from .records import Record, read_records
 from .sentences import NO_TOKEN, UNKNOWN_TAG, Sentence
@@ -34,19 +35,26 @@ def read_hf(
     """Read objects with `tokens` and `ner_tags`, `tags` or `labels`, which hold names
     of tags, or numbers. −100 and null are missing annotation.
 
-    source (Source): The file: one object a line, or an array of them.
+    source (Source): The file: one object a line, an array of them, or Parquet.
     vocab (Vocab): The vocabulary for the documents.
     log (Log): Where to report what could not be read; its tokens are missing.
-    labels (Sequence[str]): The tags that the numbers from 0 stand for.
+    labels (Sequence[str]): The tags that the numbers from 0 stand for, if the file does
+        not say it itself.
     n_sents (int): Records to put into one Doc; 0 for all.
     YIELDS (Doc): The documents.
     RAISES (UnreadableError): If the file cannot be read, or has numbers of tags and
         nobody says what they stand for.
     """
+    has_rows = is_parquet(source)
+    names = labels
+    if has_rows and not labels:
+        names = names_of_labels(source, TAGS)
 
     def read(log: Log) -> Iterator[Sentence]:
-        for record in read_records(source, log):
-            sentence = _read_sentence(record, labels, log)
+        columns = (TOKENS, *TAGS)
+        records = read_rows(source, columns) if has_rows else read_records(source, log)
+        for record in records:
+            sentence = _read_sentence(record, names, log)
             if sentence is not None:
                 yield sentence
 

@@ -1,6 +1,6 @@
 """Read texts with labelled spans, one JSON object a line, as Prodigy exports them."""
 
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, Optional
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -18,7 +18,12 @@ LEFT_OUT = ("ignore", "reject")
 
 
 def read_jsonl(
-    lines: Lines, nlp: Language, log: Log, *, no_spans_is_outside: bool = False
+    lines: Lines,
+    nlp: Language,
+    log: Log,
+    *,
+    no_spans_is_outside: bool = False,
+    spans_key: Optional[str] = None,
 ) -> Iterator[Doc]:
     """Read one JSON object a line: `text`, `spans` with `start`, `end` (in characters)
     and `label`, and optionally `answer`. Other keys are ignored. Lines that somebody
@@ -32,6 +37,7 @@ def read_jsonl(
         that could not be used have missing annotation, where they belong to no other.
     no_spans_is_outside (bool): Whether lines without `spans` have no entities, whoever
         accepted them.
+    spans_key (Optional[str]): The span group that gets all spans, overlapping or not.
     YIELDS (Doc): The documents, one for each line whose text can be read.
     """
     for number, line in lines():
@@ -52,7 +58,7 @@ def read_jsonl(
             log.lose(Problem(number, BAD_TEXT, f"{record!r:.60}{hint}"))
             continue
         doc = nlp.tokenizer(str(text))
-        marks = Marks(doc.text, number, log)
+        marks = Marks(doc.text, number, log, spans_key=spans_key)
         try:
             is_known = _check_spans(record, no_spans_is_outside)
         except _UnknownAnnotationError as error:

@@ -29,7 +29,12 @@ class _Choice(NamedTuple):
 
 
 def read_label_studio(
-    source: Source, nlp: Language, log: Log, *, annotator: Optional[str] = None
+    source: Source,
+    nlp: Language,
+    log: Log,
+    *,
+    annotator: Optional[str] = None,
+    spans_key: Optional[str] = None,
 ) -> Iterator[Doc]:
     """Read an export as JSON or JSON-MIN. What has been cancelled, and predictions, are
     no annotation. Where several people annotated a text, entities are the spans that
@@ -40,6 +45,7 @@ def read_label_studio(
     log (Log): Where to report what could not be read; its tokens are missing.
     annotator (Optional[str]): The number, name or address of the one whose annotation
         is used.
+    spans_key (Optional[str]): The span group that gets all spans, overlapping or not.
     YIELDS (Doc): The documents, one for each task whose text can be read.
     RAISES (UnreadableError): If the file cannot be read.
     """
@@ -64,9 +70,12 @@ def read_label_studio(
             is_other = bool(task.annotations)
             log.note(NOT_BY if is_other else NOT_ANNOTATED, task.line)
         docs = [
-            _read_annotation(each, choice.text, task, nlp, log) for each in annotations
+            _read_annotation(each, choice.text, task, nlp, log, spans_key)
+            for each in annotations
         ]
         doc = nlp.tokenizer(choice.text)
+        if spans_key is not None:
+            _group_agreed(doc, docs, spans_key)
         if not _set_agreed(doc, docs) and len(docs) > 1:
             log.note(DISAGREEMENT, task.line)
         yield doc
@@ -76,10 +85,15 @@ def read_label_studio(
 
 
 def _read_annotation(
-    annotation: Annotation, text: str, task: Task, nlp: Language, log: Log
+    annotation: Annotation,
+    text: str,
+    task: Task,
+    nlp: Language,
+    log: Log,
+    spans_key: Optional[str],
 ) -> Doc:
     doc = nlp.tokenizer(text)
-    marks = Marks(doc.text, task.line, log, task.name)
+    marks = Marks(doc.text, task.line, log, task.name, spans_key=spans_key)
     for culprit in annotation.unreadable:
         marks.doubt(BAD_ANNOTATION, culprit)
     for culprit in annotation.of_markup:
@@ -90,6 +104,15 @@ def _read_annotation(
                 region.start, region.end, label, region.raw, covered=region.covered
             )
     return marks.apply(doc)
+
+
+def _group_agreed(doc: Doc, docs: Sequence[Doc], spans_key: str) -> None:
+    """Put the spans that are in a group of all others into that of a document."""
+    found = [
+        {(s.start, s.end, s.label_) for s in each.spans[spans_key]} for each in docs
+    ]
+    agreed = sorted(set.intersection(*found)) if found else []
+    doc.spans[spans_key] = [Span(doc, *key) for key in agreed]
 
 
 def _set_agreed(doc: Doc, docs: Sequence[Doc]) -> bool:

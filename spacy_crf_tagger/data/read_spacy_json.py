@@ -18,13 +18,17 @@ NO_PARAGRAPHS = "neither paragraphs with sentences nor a text with entities"
 NO_ENTITIES = 'Read texts without "entities" as not annotated'
 
 
-def read_spacy_json(source: Source, nlp: Language, log: Log) -> Iterator[Doc]:
+def read_spacy_json(
+    source: Source, nlp: Language, log: Log, *, spans_key: Optional[str] = None
+) -> Iterator[Doc]:
     """Read the JSON format of spaCy 2, whose paragraphs become documents, or pairs of a
     text and a dictionary with `entities`, lists of start, end and label.
 
     source (Source): The file: an array, one object, or one record a line.
     nlp (Language): The pipeline whose tokenizer splits texts with offsets.
     log (Log): Where to report what could not be read; its tokens are missing.
+    spans_key (Optional[str]): The span group that gets all spans of texts with offsets,
+        overlapping or not.
     YIELDS (Doc): The documents.
     RAISES (UnreadableError): If the file cannot be read.
     """
@@ -40,7 +44,7 @@ def read_spacy_json(source: Source, nlp: Language, log: Log) -> Iterator[Doc]:
         )
         return
     for record in _records(source, log):
-        doc = _read_pair(record, nlp, log)
+        doc = _read_pair(record, nlp, log, spans_key)
         if doc is not None:
             yield doc
 
@@ -89,14 +93,16 @@ def _records(source: Source, log: Log) -> Iterator[Record]:
         yield from read_records(source, log)
 
 
-def _read_pair(record: Record, nlp: Language, log: Log) -> Optional[Doc]:
+def _read_pair(
+    record: Record, nlp: Language, log: Log, spans_key: Optional[str]
+) -> Optional[Doc]:
     line, name, value = record
     where = f"{name}: " if name else ""
     if not (isinstance(value, list) and len(value) == 2 and is_usable(value[0])):
         log.lose(Problem(line, NO_PARAGRAPHS, f"{where}{value!r:.60}"))
         return None
     doc = nlp.tokenizer(value[0])
-    marks = Marks(doc.text, line, log, name)
+    marks = Marks(doc.text, line, log, name, spans_key=spans_key)
     entities = value[1].get("entities") if isinstance(value[1], dict) else value[1]
     if entities is None:
         log.note(NO_ENTITIES, line)

@@ -9,21 +9,26 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from .formats import (
-    JSON_FORMATS,
     SUFFIXES,
     Format,
     detect_format,
     find_other_format,
 )
+from .parquet import is_parquet
 from .read_brat import ANNOTATION, is_brat, read_brat, visible_files
 from .read_conll import read_conll
+from .read_conllu_plus import read_conllu_plus
 from .read_doccano import read_doccano
 from .read_hf import read_hf
 from .read_jsonl import read_jsonl
 from .read_label_studio import read_label_studio
+from .read_spacy import is_spacy, read_spacy
 from .read_spacy_json import read_spacy_json
+from .read_span_table import read_span_table
+from .read_webanno import read_webanno
 from .reading import Log, Problem
 from .source import Source, UnreadableError, open_source
+from .span_table import TABLES, find_texts, is_span_table
 
 PASSED_OVER = "file in a folder that is passed over"
 
@@ -41,6 +46,8 @@ class Options:
     no_spans_is_outside (bool): Whether a text without a list of spans has no entities.
     labels (Sequence[str]): The tags that numbers from 0 stand for.
     annotator (Optional[str]): Whose annotation is used.
+    retokenize (bool): Whether to split texts of spaCy's documents anew.
+    spans_key (Optional[str]): The span group that gets all spans, overlapping or not.
     """
 
     n_sents: int = 1
@@ -48,6 +55,8 @@ class Options:
     no_spans_is_outside: bool = False
     labels: Sequence[str] = ()
     annotator: Optional[str] = None
+    retokenize: bool = False
+    spans_key: Optional[str] = None
 
 
 def find_files(paths: Sequence[Path], log: Log) -> List[Path]:
@@ -70,6 +79,13 @@ def find_files(paths: Sequence[Path], log: Log) -> List[Path]:
             _pass_over([each for each in inside if each.suffix in suffixes], log)
             continue
         inside = [each for each in sorted(path.iterdir()) if each.name[0] != "."]
+        tables = [each for each in inside if _is_span_table(each)]
+        if tables:
+            texts = find_texts(tables[0])
+            others = [x for x in inside if x not in (*tables, *texts)]
+            _pass_over(others, log)
+            found.extend(tables)
+            continue
         known = [each for each in inside if each.suffix.lower() in suffixes]
         if not known:
             names = ", ".join([*sorted(suffixes), ANNOTATION])
@@ -78,6 +94,14 @@ def find_files(paths: Sequence[Path], log: Log) -> List[Path]:
         _pass_over([each for each in inside if each not in known], log)
         found.extend(known)
     return found
+
+
+def _is_span_table(path: Path) -> bool:
+    if path.suffix.lower() not in TABLES or not path.is_file():
+        return False
+    with open_source(path) as source:
+        head = source.head(_HEAD).decode("utf-8-sig", "replace")
+    return is_span_table(head.lstrip().split("\n", 1)[0].rstrip("\r"))
 
 
 def _pass_over(paths: Sequence[Path], log: Log) -> None:
@@ -117,7 +141,7 @@ def read_file(
                     else "this is a folder of brat: leave --format out"
                 )
             watch(Format.brat, None)
-            yield from read_brat(path, nlp, log)
+            yield from read_brat(path, nlp, log, spans_key=options.spans_key)
             return
         with open_source(path) as source:
             found = _find_format(source, file_format)
@@ -130,28 +154,44 @@ def read_file(
 def _read(
     source: Source, file_format: Format, nlp: Language, log: Log, options: Options
 ) -> Iterator[Doc]:
-    is_outside = options.no_spans_is_outside
+    is_outside, key = options.no_spans_is_outside, options.spans_key
     if file_format is Format.jsonl:
-        return read_jsonl(source.lines, nlp, log, no_spans_is_outside=is_outside)
+        return read_jsonl(
+            source.lines, nlp, log, no_spans_is_outside=is_outside, spans_key=key
+        )
     if file_format is Format.doccano:
-        return read_doccano(source, nlp, log, no_spans_is_outside=is_outside)
+        return read_doccano(
+            source, nlp, log, no_spans_is_outside=is_outside, spans_key=key
+        )
+    if file_format is Format.csv:
+        return read_span_table(
+            source, nlp, log, no_spans_is_outside=is_outside, spans_key=key
+        )
     if file_format is Format.label_studio:
-        return read_label_studio(source, nlp, log, annotator=options.annotator)
+        return read_label_studio(
+            source, nlp, log, annotator=options.annotator, spans_key=key
+        )
     if file_format is Format.spacy_json:
-        return read_spacy_json(source, nlp, log)
+        return read_spacy_json(source, nlp, log, spans_key=key)
+    if file_format is Format.webanno:
+        return read_webanno(source, nlp, log, spans_key=key)
+    if file_format is Format.spacy:
+        return read_spacy(source, nlp, log, retokenize=options.retokenize)
     n_sents = options.n_sents
     if file_format is Format.hf:
         return read_hf(source, nlp.vocab, log, labels=options.labels, n_sents=n_sents)
     column = options.label_column
-    return read_conll(
-        source.lines, nlp.vocab, log, n_sents=n_sents, label_column=column
-    )
+    read = read_conllu_plus if file_format is Format.conllu_plus else read_conll
+    return read(source.lines, nlp.vocab, log, n_sents=n_sents, label_column=column)
 
 
 def _find_format(source: Source, file_format: Format) -> Format:
     """RETURNS (Format): The format that the user wants, or that the file seems to have.
     RAISES (UnreadableError): If the file has none of those that can be read.
     """
+    binary = _find_binary(source)
+    if binary is not None and file_format in (Format.auto, binary):
+        return binary
     source.check_is_text()
     # The last character may be cut.
     decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
@@ -159,7 +199,15 @@ def _find_format(source: Source, file_format: Format) -> Format:
     found = (
         detect_format(source.path, head) if file_format is Format.auto else file_format
     )
-    other = None if found in JSON_FORMATS else find_other_format(source.path, head)
+    is_unsure = found in (Format.jsonl, Format.conll)
+    other = find_other_format(source.path, head) if is_unsure else None
     if other is not None:
         raise UnreadableError(other)
     return found
+
+
+def _find_binary(source: Source) -> Optional[Format]:
+    """RETURNS (Optional[Format]): The format of a file that is no text, if any."""
+    if is_parquet(source):
+        return Format.hf
+    return Format.spacy if is_spacy(source.head()) else None

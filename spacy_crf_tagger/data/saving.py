@@ -14,7 +14,7 @@ import stat
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterable, Iterator, Union
+from typing import Collection, Iterable, Iterator, List, Union
 
 _PIPELINE_FILES = ("config.cfg", "meta.json")
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of Linux
@@ -64,6 +64,32 @@ def replacing_pipeline(path: Union[str, Path]) -> Iterator[Path]:
     """
     path = Path(os.path.realpath(path))
     check_pipeline(path)
+    with _replacing_folder(path, keeps_others=True) as temporary:
+        yield temporary
+
+
+@contextmanager
+def replacing_folder(
+    path: Union[str, Path], endings: Collection[str]
+) -> Iterator[Path]:
+    """Replace a folder of files of certain kinds, or make a new one, at the end of a
+    context without an error. Nothing of the old folder stays.
+
+    path (Union[str, Path]): The folder. Where it is a link, what it links to is
+        replaced.
+    endings (Collection[str]): How the names of its files end.
+    YIELDS (Path): Where to write the content: an empty folder.
+    RAISES (OSError): If the folder cannot be written, is read-only, or holds something
+        else than such files.
+    """
+    path = Path(os.path.realpath(path))
+    check_folder(path, endings)
+    with _replacing_folder(path, keeps_others=False) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _replacing_folder(path: Path, *, keeps_others: bool) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # A mounted folder has to stay where it is; it is empty, as was checked.
     is_mount = os.path.ismount(path)
@@ -77,7 +103,8 @@ def replacing_pipeline(path: Union[str, Path]) -> Iterator[Path]:
                 os.replace(entry, path / entry.name)
         elif path.exists():
             temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-            _keep_others(path, temporary)
+            if keeps_others:
+                _keep_others(path, temporary)
             _exchange(temporary, path)
         else:
             os.rename(temporary, path)
@@ -111,19 +138,57 @@ def check_pipeline(path: Path, inputs: Iterable[Path] = ()) -> None:
         else than a pipeline.
     """
     _refuse_inputs(path, inputs)
-    if not path.exists():
-        _require_writable(path)
-        return
-    if not path.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "This is not a folder", str(path))
-    # A new disk has the latter, and a killed process may have left hidden files.
-    names = [n for n in os.listdir(path) if n[0] != "." and n != "lost+found"]
+    names = _names_in(path)
     if names and not all((path / name).is_file() for name in _PIPELINE_FILES):
         raise FileExistsError(
             errno.ENOTEMPTY,
             "This folder holds something else than a pipeline; name a new folder",
             str(path),
         )
+    _require_replaceable(path, names)
+
+
+def check_folder(
+    path: Path, endings: Collection[str], inputs: Iterable[Path] = ()
+) -> None:
+    """Check that a folder of files of certain kinds can be written, before it takes
+    work to get there.
+
+    path (Path): The folder.
+    endings (Collection[str]): How the names of its files end.
+    inputs (Iterable[Path]): What is read, and must not be overwritten.
+    RAISES (OSError): If it is a file, read-only, one of the inputs, or holds something
+        else than such files.
+    """
+    _refuse_inputs(path, inputs)
+    names = _names_in(path)
+    others = [
+        name
+        for name in names
+        if not (path / name).is_file() or not name.endswith(tuple(endings))
+    ]
+    if others:
+        raise FileExistsError(
+            errno.ENOTEMPTY,
+            f"This folder holds {others[0]!r}, which would be lost; name a new folder",
+            str(path),
+        )
+    _require_replaceable(path, names)
+
+
+def _names_in(path: Path) -> List[str]:
+    """RETURNS (List[str]): What is in a folder, if it is there.
+    RAISES (NotADirectoryError): If it is no folder.
+    """
+    if not path.exists():
+        return []
+    if not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "This is not a folder", str(path))
+    # A new disk has the latter, and a killed process may have left hidden files.
+    return [n for n in os.listdir(path) if n[0] != "." and n != "lost+found"]
+
+
+def _require_replaceable(path: Path, names: List[str]) -> None:
     if names and os.path.ismount(path):
         raise OSError(
             errno.EBUSY,

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Iterator, List, Optional, Tuple
 
+from .binaries import name_binary
 from .reading import NumberedLine, number_lines
 
 _HEAD = 1 << 16
@@ -23,22 +24,6 @@ _ENCODINGS: List[Tuple[bytes, str]] = [
     (codecs.BOM_UTF32_BE, "UTF-32"),
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
-]
-_BINARIES: List[Tuple[bytes, str]] = [
-    (b"\x1f\x8b", "compressed with gzip; unpack it first"),
-    (
-        b"PK\x03\x04",
-        "a zip archive (so are .docx and .xlsx); unpack or export it first",
-    ),
-    (b"BZh", "compressed with bzip2; unpack it first"),
-    (b"\xfd7zXZ", "compressed with xz; unpack it first"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd; unpack it first"),
-    (b"%PDF-", "a PDF; export its text first"),
-    (
-        b"x\x9c",
-        "compressed with zlib, as .spacy files are: it may be converted already",
-    ),
-    (b"x\xda", "compressed with zlib; unpack it first"),
 ]
 
 
@@ -88,6 +73,21 @@ class Source:
             with suppress(ValueError):  # it has been let go of already
                 text.detach()
 
+    def content(self) -> bytes:
+        """RETURNS (bytes): All of the file.
+        RAISES (UnreadableError): If the disk fails.
+        """
+        self._file.seek(0)
+        try:
+            return self._file.read()
+        except OSError as error:
+            raise UnreadableError(str(error)) from error
+
+    def binary(self) -> BinaryIO:
+        """RETURNS (BinaryIO): The open file, at its start."""
+        self._file.seek(0)
+        return self._file
+
     def head(self, size: int = _HEAD) -> bytes:
         """Read the beginning of the file.
 
@@ -129,9 +129,9 @@ class Source:
                     f"it is {encoding}, not UTF-8. Save it as UTF-8, or convert it: "
                     f"{recode}"
                 )
-        for mark, description in _BINARIES:
-            if head.startswith(mark):
-                raise UnreadableError(f"it is {description}")
+        description = name_binary(head, self.binary())
+        if description is not None:
+            raise UnreadableError(f"it is {description}")
         if b"\0" in head:
             line = len(_LINE_END.findall(head, 0, head.index(b"\0"))) + 1
             raise UnreadableError(

@@ -1,15 +1,18 @@
 """Spans of characters, as annotation tools write them, and the tokens they cover."""
 
-from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from spacy.tokens import Doc, Span
-from spacy.util import filter_spans
 
 OUT_OF_BOUNDS = "span out of bounds"
 EMPTY = "empty span"
 WHITESPACE = "span starts or ends with whitespace"
 MISALIGNED = "span misaligned with token boundaries"
 OVERLAP = "span overlaps a longer or earlier one"
+CONFLICT = "span with several labels"
+
+# First token, token after the last, and label.
+_Key = Tuple[int, int, str]
 
 
 class Fault(NamedTuple):
@@ -63,65 +66,105 @@ def guess_extent(start: object, end: object, length: int) -> Tuple[int, int]:
 
 
 def set_entities(
-    doc: Doc, char_spans: Sequence[CharSpan], unknown: Sequence[Tuple[int, int]]
+    doc: Doc,
+    char_spans: Sequence[CharSpan],
+    unknown: Sequence[Tuple[int, int]],
+    spans_key: Optional[str] = None,
 ) -> List[Fault]:
     """Set the entities of a document. Of overlapping spans the longest is used, or the
-    first of these. Tokens that are touched only by what could not be used get missing
-    annotation, all others none.
+    first of these; if it has several labels, nobody knows which one is right. Tokens
+    that are touched only by what could not be used get missing annotation, all others
+    none.
 
     doc (Doc): The document.
     char_spans (Sequence[CharSpan]): The spans.
     unknown (Sequence[Tuple[int, int]]): First character and the one after the last of
         what else may be annotated.
+    spans_key (Optional[str]): The span group that gets all spans, overlapping or not.
     RETURNS (List[Fault]): What is wrong with the spans.
     """
     text = doc.text
-    spans: List[Span] = []
-    lines: List[int] = []
+    found: Dict[_Key, int] = {}  # the line of each span, without repetitions
     problems: List[Fault] = []
     doubtful = [*unknown]
     boundaries = _Boundaries(doc)
     for char_span in char_spans:
         trimmed = _trim(char_span, text)
-        span = boundaries.align(trimmed)
-        kind = _find_fault(char_span, trimmed, span, text)
+        extent = boundaries.align(trimmed)
+        kind = _find_fault(char_span, trimmed, extent, text)
         description = char_span.describe(text)
         if kind == WHITESPACE:
             used = text[trimmed.start : trimmed.end]
             description = f"{description}: read as {used!r}"
         if kind is not None:
             problems.append(Fault(char_span.line, kind, description))
-        if kind in (None, WHITESPACE) and span is not None:
-            spans.append(span)
-            lines.append(char_span.line)
+        if kind in (None, WHITESPACE) and extent is not None:
+            found.setdefault((*extent, char_span.label), char_span.line)
         else:
             doubtful.append((char_span.start, char_span.end))
-    kept = filter_spans(spans)
-    kept_ids = {id(span) for span in kept}
-    for span, line in zip(spans, lines, strict=True):
-        if id(span) not in kept_ids:
-            loser = CharSpan(span.start_char, span.end_char, span.label_, line)
-            problems.append(Fault(line, OVERLAP, loser.describe(text)))
-            doubtful.append((loser.start, loser.end))
-    covered = {i for span in kept for i in range(span.start, span.end)}
+    kept, left_out = _choose(found)
+    for keys, kind in left_out:
+        start, end, _ = keys[0]
+        loser = doc[start:end]
+        labels = " or ".join(key[2] for key in keys)
+        described = CharSpan(loser.start_char, loser.end_char, labels).describe(text)
+        problems.append(Fault(found[keys[0]], kind, described))
+        doubtful.append((loser.start_char, loser.end_char))
+    if spans_key is not None:
+        doc.spans[spans_key] = [Span(doc, *key) for key in sorted(found)]
+    covered = {i for start, end, _ in kept for i in range(start, end)}
     missing = {i for extent in doubtful for i in _touched(doc, *extent)} - covered
     doc.set_ents(
-        kept, missing=[doc[i : i + 1] for i in sorted(missing)], default="outside"
+        [Span(doc, *key) for key in kept],
+        missing=[doc[i : i + 1] for i in sorted(missing)],
+        default="outside",
     )
     return problems
 
 
+def _choose(
+    found: Iterable[_Key],
+) -> Tuple[List[_Key], List[Tuple[List[_Key], str]]]:
+    """Choose those of overlapping spans that become entities.
+
+    found (Iterable[Tuple[int, int, str]]): First token, token after the last, and label
+        of each span.
+    RETURNS (Tuple[List[Tuple[int, int, str]], List[Tuple[List[Tuple[int, int, str]],
+        str]]]): Those that are used, and what is wrong with each of the others, which
+        differ in nothing but their labels.
+    """
+    by_extent: Dict[Tuple[int, int], List[_Key]] = {}
+    for key in found:
+        by_extent.setdefault(key[:2], []).append(key)
+    kept: List[_Key] = []
+    left_out: List[Tuple[List[_Key], str]] = []
+    taken: Set[int] = set()
+    longest_first = sorted(
+        by_extent, key=lambda extent: (extent[0] - extent[1], extent)
+    )
+    for extent in longest_first:
+        keys = by_extent[extent]
+        if not taken.isdisjoint(range(*extent)):
+            left_out.append((keys, OVERLAP))
+            continue
+        taken.update(range(*extent))
+        if len(keys) > 1:
+            left_out.append((keys, CONFLICT))
+        else:
+            kept += keys
+    return kept, left_out
+
+
 class _Boundaries:
     def __init__(self, doc: Doc) -> None:
-        self.doc = doc
         self.starts = {token.idx: token.i for token in doc}
         self.ends = {token.idx + len(token): token.i + 1 for token in doc}
 
-    def align(self, span: CharSpan) -> Optional[Span]:
+    def align(self, span: CharSpan) -> Optional[Tuple[int, int]]:
         start, end = self.starts.get(span.start), self.ends.get(span.end)
         if start is None or end is None or start >= end:
             return None
-        return Span(self.doc, start, end, label=span.label)
+        return start, end
 
 
 def _read_offset(value: Any) -> Optional[int]:
@@ -141,7 +184,7 @@ def _trim(span: CharSpan, text: str) -> CharSpan:
 
 
 def _find_fault(
-    span: CharSpan, trimmed: CharSpan, aligned: Optional[Span], text: str
+    span: CharSpan, trimmed: CharSpan, aligned: Optional[Tuple[int, int]], text: str
 ) -> Optional[str]:
     if span.start < 0 or max(span.start, span.end) > len(text):
         return OUT_OF_BOUNDS

@@ -6,8 +6,7 @@ from typing import Callable, Iterable, Iterator, List, Tuple, Union
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
-from .docbin import check_n_tokens
-from .iob import Entities, Tag, closest_scheme, find_violations, read_entities
+from .iob import Entities, closest_scheme, find_violations, read_entities
 from .reading import Log, Problem
 from .sentences import Sentence
 
@@ -15,6 +14,9 @@ INVALID_SEQUENCE = "tag out of sequence"
 COMMENTS = "Passed over comments"
 TRIMMED = "Read tags without the invisible characters around them"
 DOUBTFUL = "Left out entities that may go on in a tag that is missing or unreadable"
+
+# In the user data of a Doc: the one before it is of the same document of the file.
+CONTINUES = "continues_document"
 
 _Annotated = Tuple[Sentence, Entities]
 
@@ -38,31 +40,25 @@ def read_tagged(
     n_sents (int): Sentences to put into one Doc; 0 for all of a document. Those of
         different documents are never put together.
     YIELDS (Doc): The documents.
-    RAISES (TooManyTokensError): If a `.spacy` file cannot hold them.
     """
-    n_tokens = 0
-
-    def all_tags() -> Iterator[List[Tag]]:
-        nonlocal n_tokens
-        for sentence in read(Log()):
-            n_tokens += len(sentence.words)
-            yield sentence.tags
-
-    scheme = closest_scheme(all_tags())
-    check_n_tokens(n_tokens)
+    scheme = closest_scheme(sentence.tags for sentence in read(Log()))
     with_starts = n_sents != 1
     group: List[_Annotated] = []
+    has_documents = continues = False
     for sentence in read(log):
         entities = read_entities(sentence.tags, scheme)
         _report(sentence, entities, scheme, log)
         if group and (len(group) == n_sents or sentence.starts_document):
-            yield _make_doc(vocab, group, with_starts=with_starts)
+            yield _make_doc(vocab, group, with_starts, continues=continues)
             group = []
+            continues = has_documents
+        if sentence.starts_document:
+            has_documents, continues = True, False
         # Lines without a token may be all there is.
         if any(sentence.words):
             group.append((sentence, entities))
     if group:
-        yield _make_doc(vocab, group, with_starts=with_starts)
+        yield _make_doc(vocab, group, with_starts, continues=continues)
 
 
 def _report(sentence: Sentence, entities: Entities, scheme: str, log: Log) -> None:
@@ -92,7 +88,9 @@ def _describe_violation(sentence: Sentence, i: int, scheme: str) -> Problem:
     return Problem(lines[i], INVALID_SEQUENCE, text)
 
 
-def _make_doc(vocab: Vocab, group: List[_Annotated], *, with_starts: bool) -> Doc:
+def _make_doc(
+    vocab: Vocab, group: List[_Annotated], with_starts: bool, *, continues: bool
+) -> Doc:
     words: List[str] = []
     spaces: List[bool] = []
     starts: List[Union[bool, int, None]] = []
@@ -129,4 +127,6 @@ def _make_doc(vocab: Vocab, group: List[_Annotated], *, with_starts: bool) -> Do
         missing=[doc[i : i + 1] for i in missing],
         default="outside",
     )
+    if continues:
+        doc.user_data[CONTINUES] = True
     return doc

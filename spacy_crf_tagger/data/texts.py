@@ -7,13 +7,14 @@ from spacy.tokens import Doc
 
 from .invisible import clean_label
 from .reading import Log, Problem
-from .spans import CharSpan, guess_extent, set_entities
+from .spans import CONFLICT, OVERLAP, CharSpan, guess_extent, set_entities
 
 NOT_AN_OBJECT = "not a JSON object"
 BAD_TEXT = "missing, empty or invalid text"
 BAD_SPAN = "malformed span"
 OTHER_TEXT = "span that covers another text than it says"
 TRIMMED = "Read labels without the invisible characters around them, composed (NFC)"
+ONLY_IN_GROUP = "Spans that are in the span group, but are no entities"
 UTF16 = "Read offsets that count an emoji as two characters"
 
 
@@ -25,13 +26,23 @@ class Marks:
     line (int): The line of the file that it is from.
     log (Log): Where to report what could not be read.
     name (str): Which record of the line it is, where that needs to be said.
+    spans_key (Optional[str]): The span group that gets all spans, overlapping or not.
     """
 
-    def __init__(self, text: str, line: int, log: Log, name: str = "") -> None:
+    def __init__(
+        self,
+        text: str,
+        line: int,
+        log: Log,
+        name: str = "",
+        *,
+        spans_key: Optional[str] = None,
+    ) -> None:
         self._text = text
         self._line = line
         self._log = log
         self._name = f"{name}: " if name else ""
+        self._spans_key = spans_key
         self._spans: List[CharSpan] = []
         self._unknown: List[Tuple[int, int]] = []
 
@@ -64,7 +75,7 @@ class Marks:
         if cleaned != label:
             self._log.note(TRIMMED, line)
         if isinstance(covered, str) and not self._covers(start, end, covered):
-            first, last = _from_utf16(self._text, start), _from_utf16(self._text, end)
+            first, last = from_utf16(self._text, start), from_utf16(self._text, end)
             if not self._covers(first, last, covered):
                 found = CharSpan(start, end, cleaned).describe(self._text)
                 # Nobody knows where else it is.
@@ -110,7 +121,10 @@ class Marks:
         doc (Doc): A document of the text.
         RETURNS (Doc): The same document.
         """
-        for fault in set_entities(doc, self._spans, self._unknown):
+        for fault in set_entities(doc, self._spans, self._unknown, self._spans_key):
+            if self._spans_key is not None and fault.kind in (OVERLAP, CONFLICT):
+                self._log.note(ONLY_IN_GROUP, fault.line)
+                continue
             text = f"{self._name}{fault.text}"
             self._log.report(Problem(fault.line, fault.kind, text))
         return doc
@@ -150,7 +164,14 @@ def is_usable(value: object) -> bool:
     return True
 
 
-def _from_utf16(text: str, offset: int) -> int:
-    """RETURNS (int): The offset in characters of one in units of UTF-16."""
+def from_utf16(text: str, offset: int) -> int:
+    """Find out where a unit of UTF-16 is, as Java and JavaScript count.
+
+    text (str): The text.
+    offset (int): The number of units before it.
+    RETURNS (int): The number of characters before it.
+    """
+    if text.isascii():
+        return offset
     units = text.encode("utf-16-le")[: 2 * max(offset, 0)]
     return len(units.decode("utf-16-le", "ignore"))

@@ -1,8 +1,9 @@
 """Look up the scores of entities, and prepare them for displaCy."""
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
-from spacy.tokens import Doc
+import numpy as np
+from spacy.tokens import Doc, Span
 
 
 def entity_scores(doc: Doc, spans_key: str = "crf_ner") -> List[Optional[float]]:
@@ -12,6 +13,21 @@ def entity_scores(doc: Doc, spans_key: str = "crf_ner") -> List[Optional[float]]
     spans_key (str): Its span group with scores.
     RETURNS (List[Optional[float]]): The probability of each of `doc.ents`; None for
         those that the group does not have, because they were set by something else.
+    RAISES (ValueError): If the document has no such group with scores.
+    """
+    return span_scores(doc, doc.ents, spans_key)
+
+
+def span_scores(
+    doc: Doc, spans: Sequence[Span], spans_key: str = "crf_ner"
+) -> List[Optional[float]]:
+    """Look up the score of spans of a document.
+
+    doc (Doc): A document that `crf_ner` has annotated.
+    spans (Sequence[Span]): The spans.
+    spans_key (str): Its span group with scores.
+    RETURNS (List[Optional[float]]): The probability of each span; None for those that
+        the group does not have.
     RAISES (ValueError): If the document has no such group with scores.
     """
     group = doc.spans.get(spans_key)
@@ -28,11 +44,12 @@ def entity_scores(doc: Doc, spans_key: str = "crf_ner") -> List[Optional[float]]
             "and Doc.to_json: look scores up before, or let crf_ner annotate the new "
             "document. (Doc.copy, Doc.to_bytes and DocBin keep them.)"
         )
+    values = np.asarray(group.attrs["scores"], dtype=np.float64).tolist()
     scores = {
-        (span.start, span.end, span.label): float(score)
-        for span, score in zip(group, group.attrs["scores"], strict=True)
+        (span.start, span.end, span.label): score
+        for span, score in zip(group, values, strict=True)
     }
-    return [scores.get((ent.start, ent.end, ent.label)) for ent in doc.ents]
+    return [scores.get((span.start, span.end, span.label)) for span in spans]
 
 
 def displacy_ents(doc: Doc, spans_key: str = "crf_ner") -> Dict[str, Any]:

@@ -34,7 +34,7 @@ from ..crf import Lattice, Potentials, TagSet
 from .annotation import Annotation
 from .configured import ConfiguredTask
 from .documents import group_by_tokens, naming_document
-from .errors import few
+from .errors import few, warn_of_batch
 from .losses import rehearsal_loss
 from .model import CRFModel, ScoresLayer, check_model, for_crf, learn, score
 from .owners import Owners
@@ -328,8 +328,7 @@ class CRFPipe(ConfiguredTask, TrainablePipe):  # type: ignore[misc]
                 if len(docs) == 1:
                     handle_error(self.name, self, docs, error)
                 else:
-                    for doc in docs:
-                        yield from self.pipe([doc], batch_size=1)
+                    yield from self._one_by_one(docs, error)
             else:
                 yield from docs
 
@@ -394,6 +393,15 @@ class CRFPipe(ConfiguredTask, TrainablePipe):  # type: ignore[misc]
                 self.add_label(label)
             annotation = self.read_annotation(examples)
         return annotation
+
+    def _one_by_one(self, docs: Sequence[Doc], error: Exception) -> Iterator[Doc]:
+        n_annotated = 0
+        for doc in docs:
+            for annotated in self.pipe([doc], batch_size=1):
+                n_annotated += 1
+                yield annotated
+        if n_annotated == len(docs):
+            warn_of_batch(self.name, n_annotated, error)
 
     def _loss(
         self, docs: Sequence[Doc], annotation: Annotation, potentials: Potentials

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 from typing import Iterator, Sequence, Type
 
 import numpy as np
+from spacy.util import logger
 
 # Labels or tags that a message shows.
 _MOST_NAMES = 20
@@ -34,3 +35,21 @@ def few(names: Sequence[str]) -> str:
     shown = ", ".join(map(repr, names[:_MOST_NAMES]))
     n_more = len(names) - _MOST_NAMES
     return f"[{shown}, and {n_more} more]" if n_more > 0 else f"[{shown}]"
+
+
+def warn_of_batch(name: str, n_documents: int, error: Exception) -> None:
+    """Log that documents failed together, and none of them alone.
+
+    name (str): The name of the component.
+    n_documents (int): How many they are.
+    error (Exception): What happened.
+    """
+    logger.warning(
+        "Component '%s': %d documents could not be annotated together (%s: %s), and "
+        "were annotated one by one, which is slow. Take smaller batches by "
+        "nlp.pipe(…, batch_size=…) if it is for want of memory.",
+        name,
+        n_documents,
+        type(error).__name__,
+        error,
+    )

@@ -1,8 +1,11 @@
 import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
+import zipfile
+import zlib
 
 import pytest
 import spacy
@@ -278,11 +281,22 @@ def test_what_is_no_utf8_is_named(crf, write, output, content, message):
     assert not output.exists()
 
 
-def test_a_converted_file_is_named(crf, write, output, tmp_path):
+def test_a_converted_file_is_read(crf, write, output, tmp_path):
     assert crf("convert", write(CONLL), output).exit_code == 0
-    exit_code, text = crf("convert", output, tmp_path / "other.spacy")
+    other = tmp_path / "other.spacy"
+    assert crf("convert", output, other).exit_code == 0
+    assert other.read_bytes() == output.read_bytes()
+    other.rename(tmp_path / "compressed")
+    outcome = crf("convert", tmp_path / "compressed", other, "--retokenize")
+    assert outcome.exit_code == 0
+    assert entities(other) == [("Anna", "PER"), ("Rome", "LOC")]
+
+
+def test_what_is_compressed_is_named(crf, write, output):
+    path = write(zlib.compress(b"some text"), "a.spacy")
+    exit_code, text = crf("convert", path, output)
     assert exit_code == 1
-    assert "converted already" in text
+    assert "no file of spaCy's documents" in text
 
 
 def test_an_encoding_that_breaks_late_is_located(crf, write, output):
@@ -506,3 +520,198 @@ def test_whole_documents_of_columns(crf, write, output):
     conll = "-DOCSTART- O\n\na B-X\n\nb O\n\nc O\n\n-DOCSTART- O\n\nd O\n"
     assert crf("convert", write(conll), output, "--n-sents", 0).exit_code == 0
     assert [len(list(doc.sents)) for doc in load(output)] == [3, 1]
+
+
+@pytest.fixture
+def many(write):
+    lines = (f"w{i} B-X\nleft O\n\n" for i in range(100))
+    return write("".join(lines), "many.conll")
+
+
+def test_parts(crf, many, tmp_path):
+    folder = tmp_path / "parts"
+    exit_code, text = crf("convert", many, folder, "--split", "0.8,0.1,0.1")
+    assert exit_code == 0, text
+    parts = {path.stem: entities(path) for path in folder.iterdir()}
+    assert {name: len(found) for name, found in parts.items()} == {
+        "train": 80,
+        "dev": 10,
+        "test": 10,
+    }
+    assert len({each for found in parts.values() for each in found}) == 100
+    assert "train 80 80 dev 10 10 test 10 10" in text
+    other = tmp_path / "other"
+    crf("convert", many, other, "--split", "0.8,0.1,0.1", "--seed", 1)
+    assert entities(other / "dev.spacy") != parts["dev"]
+
+
+def test_shards(crf, many, tmp_path):
+    folder = tmp_path / "shards"
+    exit_code, text = crf("convert", many, folder, "--shard-size", 40)
+    assert exit_code == 0, text
+    shards = sorted(folder.iterdir())
+    assert [len(load(path)) for path in shards] == [40, 40, 20]
+    found = [name for path in shards for name, _ in entities(path)]
+    assert found == [f"w{i}" for i in range(100)]
+
+
+def test_parts_in_shards(crf, many, tmp_path):
+    options = ["--split", "75,25", "--shard-size", "50"]
+    exit_code, text = crf("convert", many, tmp_path / "all", *options)
+    assert exit_code == 0, text
+    written = sorted((tmp_path / "all").rglob("*.spacy"))
+    names = [str(path.relative_to(tmp_path / "all")) for path in written]
+    assert names == ["dev/00001.spacy", "train/00001.spacy", "train/00002.spacy"]
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "message"),
+    [
+        (["--split", "0.8,0.1"], "parts", "add up to 1"),
+        (["--split", "0.9,0.1"], "parts.spacy", "Output must be a folder"),
+        (["--shard-size", "5"], "parts.spacy", "Output must be a folder"),
+        (["--split", "0.9,0.1", "-n", "0"], "parts", "no document came into dev"),
+    ],
+)
+def test_outputs_that_cannot_be(crf, many, tmp_path, options, name, message):
+    exit_code, text = crf("convert", many, tmp_path / name, *options)
+    assert exit_code == 1
+    assert message in text
+    assert os.listdir(tmp_path) == [many.name]
+
+
+def test_overlapping_spans(crf, write, output):
+    spans = [
+        {"start": 0, "end": end, "label": label} for end, label in ((4, "A"), (9, "B"))
+    ]
+    path = write(json.dumps({"text": "Anna left.", "spans": spans}), "a.jsonl")
+    exit_code, text = crf("convert", path, output, "--strict")
+    assert exit_code == 1
+    assert "span overlaps a longer or earlier one: 'Anna' (A 0:4)" in text
+    options = ["--overlaps", "spans", "-k", "all", "--strict"]
+    exit_code, text = crf("convert", path, output, *options)
+    assert exit_code == 0, text
+    [doc] = load(output)
+    assert [(span.text, span.label_) for span in doc.spans["all"]] == [
+        ("Anna", "A"),
+        ("Anna left", "B"),
+    ]
+    assert entities(output) == [("Anna left", "B")]
+
+
+def test_entities_of_tags_come_into_the_group(crf, write, output):
+    assert crf("convert", write(CONLL), output, "--overlaps", "spans").exit_code == 0
+    found = [
+        (s.text.strip(), s.label_) for doc in load(output) for s in doc.spans["sc"]
+    ]
+    assert found == entities(output)
+
+
+CONLLU_PLUS = "# global.columns = ID FORM NER\n1\tAnna\tB-PER\n2\tleft\tO\n"
+WEBANNO = (
+    "#FORMAT=WebAnno TSV 3.2\n"
+    "#T_SP=de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity|identifier|value\n\n"
+    "\n#Text=Anna left\n1-1\t0-4\tAnna\t_\tPER\t\n1-2\t5-9\tleft\t_\t_\t\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "file_format"),
+    [
+        (CONLLU_PLUS, "a.conllup", "conllu-plus"),
+        (CONLLU_PLUS, "a.txt", "conllu-plus"),
+        (WEBANNO, "a.tsv", "webanno"),
+        ("doc_id,start,end,label\na,0,4,PER\n", "spans.csv", "csv"),
+        ("doc_id\tstart\tend\tlabel\na\t0\t4\tPER\n", "spans.tsv", "csv"),
+    ],
+)
+@pytest.mark.parametrize("is_forced", [False, True])
+def test_formats_of_text(crf, write, output, content, name, file_format, is_forced):
+    path = write(content, name)
+    if file_format == "csv":
+        write("Anna left", "a.txt")
+    more = ["--format", file_format] if is_forced else []
+    exit_code, text = crf("convert", path, output, "--strict", *more)
+    assert exit_code == 0, text
+    assert entities(output) == [("Anna", "PER")]
+
+
+def archive_of(*names):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(name, "")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "a.xlsx",
+            archive_of("[Content_Types].xml", "xl/workbook.xml"),
+            "an Excel file",
+        ),
+        ("a.docx", archive_of("word/document.xml"), "a Word file"),
+        (
+            "a.zip",
+            archive_of("a/1.tsv", "a/2.tsv"),
+            "archive of a/1.tsv, a/2.tsv; unpack",
+        ),
+        ("a.zip", archive_of(*"abcd"), "archive of a, b, c, …; unpack"),
+        ("a.zip", archive_of("a")[:40], "a zip archive that is broken off"),
+        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel"),
+        ("a.pdf", b"%PDF-1.7\n", "a PDF"),
+        ("prodigy.db", b"SQLite format 3\0\x10", "prodigy db-out"),
+        ("a.arrow", b"ARROW1\0\0", "to_parquet"),
+        (
+            "a.csv",
+            "annotation_id,annotator,id,label,lead_time,text\n",
+            "of Label Studio",
+        ),
+        (
+            "a.csv",
+            'id,text,label\n1,"Ada left",SPORTS\n',
+            "a table of texts with categ",
+        ),
+        (
+            "a.csv",
+            "Sentence #,Word,POS,Tag\n1,Ada,NNP,B-per\n",
+            "table of tokens with comm",
+        ),
+        ("a.csv", "who,what\n1,2\n", "columns called doc_id, start, end and label"),
+        (
+            "a.xmi",
+            '<?xml version="1.0"?><xmi:XMI xmlns:xmi="http://x">',
+            "WebAnno TSV v3.3",
+        ),
+        ("a.xml", '<?xml version="1.0"?>\n<TEI xmlns="http://x">', "TEI in XML"),
+        ("a.xml", '<?xml version="1.0"?>\n<GateDocument>', "XML, which is not read"),
+        ("a.html", "<!DOCTYPE html>\n<html>", "HTML"),
+        ("a.rtf", "{\\rtf1\\ansi Ada", "RTF"),
+    ],
+)
+def test_what_is_not_read_is_named(crf, write, output, name, content, message):
+    exit_code, text = crf("convert", write(content, name), output)
+    assert exit_code == 1
+    assert message in text
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"text": "Ada left", "label": "SPORTS", "answer": "accept"}',
+        '{"text": "Ada", "options": [{"id": 1}], "accept": [1], "answer": "accept"}',
+        '{"text": "Ada left", "cats": {"SPORTS": 1.0}, "answer": "accept"}',
+    ],
+)
+def test_categories_are_no_entities(crf, write, output, row):
+    exit_code, text = crf("convert", write(row, "a.jsonl"), output)
+    assert exit_code == 1
+    assert "of the text" in text
+
+
+def test_columns_may_be_called_csv(crf, write, output):
+    assert crf("convert", write(CONLL, "a.csv"), output, "--strict").exit_code == 0
+    assert entities(output) == [("Anna", "PER"), ("Rome", "LOC")]

@@ -138,7 +138,7 @@ def test_any_json_is_read_or_reported(nlp, record, spans):
             [(15, 23, "P")],
             ["City"],
         ),
-        ([(0, 4, "P"), (0, 4, "Q")], span_kinds.OVERLAP, [(0, 4, "P")], []),
+        ([(0, 4, "P"), (0, 4, "Q")], span_kinds.CONFLICT, [], ["Anna"]),
         ([(0, 4, "P"), (0, 3, "Q")], span_kinds.MISALIGNED, [(0, 4, "P")], []),
     ],
 )
@@ -148,6 +148,39 @@ def test_spans_that_cannot_be_used(nlp, spans, kind, used, missing):
     (doc,) = reading.docs
     assert entities(doc) == used
     assert [token.text for token in doc if not token.ent_iob] == missing
+
+
+def test_a_repeated_span_is_one(nlp):
+    reading = read_jsonl(line(spans=[(0, 4, "P"), (0, 4, "P")]), nlp)
+    assert reading.problems == []
+    assert entities(reading.docs[0]) == [(0, 4, "P")]
+
+
+def test_nobody_knows_what_overlaps_a_span_with_several_labels(nlp):
+    spans = [(15, 28, "P"), (15, 28, "Q"), (15, 18, "R")]
+    reading = read_jsonl(line(spans=spans), nlp)
+    kinds_found = {kind for _, kind in problems(reading)}
+    assert kinds_found == {span_kinds.OVERLAP, span_kinds.CONFLICT}
+    (doc,) = reading.docs
+    assert entities(doc) == []
+    missing = [token.text for token in doc if not token.ent_iob]
+    assert missing == ["New", "York", "City"]
+    assert "(P or Q 15:28)" in str(reading.problems)
+
+
+def test_all_spans_may_come_into_a_group(nlp):
+    spans = [(15, 23, "P"), (15, 28, "Q"), (0, 4, "P"), (0, 4, "Q"), (0, 3, "P")]
+    reading = read_jsonl(line(spans=spans), nlp, spans_key="sc")
+    assert problems(reading) == [(1, span_kinds.MISALIGNED)]
+    assert reading.log.notes[texts.ONLY_IN_GROUP].first == [1, 1]
+    (doc,) = reading.docs
+    assert entities(doc) == [(15, 28, "Q")]
+    assert [(span.text, span.label_) for span in doc.spans["sc"]] == [
+        ("Anna", "P"),
+        ("Anna", "Q"),
+        ("New York", "P"),
+        ("New York City", "Q"),
+    ]
 
 
 def test_training_sees_missing_annotation(nlp):

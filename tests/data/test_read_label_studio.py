@@ -157,7 +157,7 @@ def changed(**value):
         ([changed(text="Bo")], texts.OTHER_TEXT, "?????"),
         ([changed(end=6, text="Ada Me")], span_kinds.MISALIGNED, "??OOO"),
         ([item(*ADA), item(4, 16, "X")], span_kinds.OVERLAP, "BI?OO"),
-        ([changed(labels=["PERSON", "X"])], span_kinds.OVERLAP, "BIOOO"),
+        ([changed(labels=["PERSON", "X"])], span_kinds.CONFLICT, "??OOO"),
         ([{"type": "labels"}], texts.BAD_SPAN, "?????"),
         ([{"type": "hypertextlabels", "value": {}}], kinds.MARKUP, "?????"),
         ([None], kinds.BAD_ANNOTATION, "?????"),
@@ -244,3 +244,12 @@ VALUES = [None, True, 0, -1, "", "a", [], {}, [{}], [None], [{"result": [{}]}],
 def test_any_task_is_read_or_reported(nlp, value):
     reading = read([value], nlp)
     assert len(reading.docs) + reading.log.lost.count == 1
+
+
+def test_agreement_on_overlapping_spans(nlp):
+    both = [item(*ADA), item(0, 16, "X")]
+    text = json.dumps([task(annotation(result=both), annotation(result=both[1:]))])
+    [doc] = read_source(kinds.read_label_studio, text, nlp, spans_key="sc").docs
+    assert [(span.text, span.label_) for span in doc.spans["sc"]] == [
+        (doc.text[:16], "X")
+    ]

@@ -12,17 +12,14 @@ import pytest
 from spacy.tokens import Doc, DocBin, Span
 
 from spacy_crf_tagger.data import docbin
-from spacy_crf_tagger.data.docbin import (
-    SpooledDocs,
-    TooManyTokensError,
-    write_docs,
-)
+from spacy_crf_tagger.data.docbin import SpooledDocs, TooManyTokensError
 from spacy_crf_tagger.data.read_conll import read_conll
 from spacy_crf_tagger.data.read_doccano import read_doccano
 from spacy_crf_tagger.data.read_hf import read_hf
 from spacy_crf_tagger.data.read_jsonl import read_jsonl
 from spacy_crf_tagger.data.reading import Log
 from spacy_crf_tagger.data.source import UnreadableError, open_source
+from spacy_crf_tagger.data.writing import write_docs
 from tests.helpers.disks import small_disk
 
 
@@ -91,10 +88,28 @@ def same_bytes(docs, folder):
     return message == zlib.decompress(DocBin(docs=docs).to_bytes())
 
 
+def fully_annotated(vocab):
+    doc = Doc(
+        vocab,
+        words=["Ada", "left"],
+        tags=["NNP", "VBD"],
+        pos=["PROPN", "VERB"],
+        lemmas=["Ada", "leave"],
+        morphs=["Number=Sing", "Tense=Past"],
+        heads=[1, 1],
+        deps=["nsubj", "ROOT"],
+    )
+    doc.ents = [Span(doc, 0, 1, "PER", kb_id="Q7259")]
+    doc.spans["sc"] = [Span(doc, 0, 2, "OTHER", kb_id="Q1")]
+    doc.cats = {"NEWS": 1.0}
+    return doc
+
+
 def test_the_bytes_are_those_of_a_docbin(tmp_path, nlp):
     docs = [nlp(f"I can't see\n  {'it ' * (i % 7)}{i}") for i in range(70)]
     for doc in docs[::3]:
         doc.set_ents([Span(doc, 0, 1, "X")], missing=[doc[2:3]], default="outside")
+    docs += [fully_annotated(nlp.vocab)]
     docs += [Doc(nlp.vocab, words=["a", "b"], sent_starts=[True, False])]
     # More than 2¹⁶ documents, of which MessagePack writes the number in another way.
     many = docs * 20 + docs[-1:] * 2**16
@@ -129,15 +144,25 @@ def test_more_tokens_than_fit_with_all_attributes(tmp_path, nlp, monkeypatch):
         assert [t.norm_ for t in doc] == [t.norm_ for t in original]
 
 
+def test_what_tokens_have_needs_room(tmp_path, nlp, monkeypatch):
+    docs = [fully_annotated(nlp.vocab)] * 3
+    monkeypatch.setattr(docbin, "_MOST_BYTES", 6 * 8 * 12)
+    write_docs(docs, tmp_path / "x.spacy")
+    written = DocBin().from_disk(tmp_path / "x.spacy")
+    assert len(written.attrs) == 12
+    for doc, original in zip(written.get_docs(nlp.vocab), docs, strict=True):
+        assert doc.to_json() == original.to_json()
+    monkeypatch.setattr(docbin, "_MOST_TOKENS", 10)
+    with pytest.raises(TooManyTokensError):
+        write_docs(docs, tmp_path / "x.spacy")
+
+
 def test_more_tokens_than_a_file_can_hold(tmp_path, nlp, monkeypatch):
     path = write_lines(tmp_path / "a.conll", "conll", 3)
     monkeypatch.setattr(docbin, "_MOST_TOKENS", 59)
-    with open_source(path) as source, pytest.raises(TooManyTokensError, match="Split"):
-        next(docs_of(source, nlp))
-    with SpooledDocs() as spooled:
-        spooled.add(nlp("I can't see " * 14))
-        with pytest.raises(TooManyTokensError):
-            spooled.add(nlp("I can't see"))
+    with open_source(path) as source, pytest.raises(TooManyTokensError, match="shard"):
+        write_docs(docs_of(source, nlp), tmp_path / "x.spacy")
+    assert os.listdir(tmp_path) == ["a.conll"]
 
 
 @pytest.fixture
@@ -180,29 +205,40 @@ def test_what_is_checked_last_may_forbid_it(old, nlp):
 N_DOCS = 5000
 
 
-def start(nlp, path):
-    """Write in a process of its own what takes a while."""
+def start(docs, path):
+    """Write in a process of its own."""
     process = os.fork()
     if process == 0:
         try:
-            write_docs(
-                (nlp.make_doc(f"word{i} and others") for i in range(N_DOCS)), path
-            )
+            write_docs(docs, path)
         finally:
             os._exit(0)
     return process
 
 
+def start_long(nlp, path):
+    """Write what takes a while."""
+    docs = (nlp.make_doc(f"word{i} and others") for i in range(N_DOCS))
+    return start(docs, path)
+
+
 @pytest.fixture
 def duration(nlp, tmp_path_factory):
     began = time.monotonic()
-    os.waitpid(start(nlp, tmp_path_factory.mktemp("whole") / "out.spacy"), 0)
+    os.waitpid(start_long(nlp, tmp_path_factory.mktemp("whole") / "out.spacy"), 0)
     return time.monotonic() - began
 
 
-def test_ctrl_c_leaves_the_old_file(old, nlp, duration):
-    process = start(nlp, old)
-    time.sleep(duration / 2)
+def test_ctrl_c_leaves_the_old_file(old, nlp):
+    begun, begin = os.pipe()
+
+    def docs():
+        yield nlp.make_doc("the first of many")
+        os.write(begin, b".")
+        signal.pause()
+
+    process = start(docs(), old)
+    os.read(begun, 1)
     os.kill(process, signal.SIGINT)
     os.waitpid(process, 0)
     assert is_old(old)
@@ -212,7 +248,7 @@ def test_ctrl_c_leaves_the_old_file(old, nlp, duration):
 def test_a_killed_process_leaves_the_old_file_or_the_new_one(old, nlp, duration):
     moments = random.Random(0)
     for _ in range(int(os.environ.get("N_KILLS", "6"))):
-        process = start(nlp, old)
+        process = start_long(nlp, old)
         time.sleep(moments.uniform(0, 1.2 * duration))
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)

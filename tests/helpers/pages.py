@@ -2,7 +2,8 @@
 
 - A block of `python` is executed; all of a page share their variables.
 - A block with a title, such as `json title="train.jsonl"`, is a file that is written.
-- A block of `sh` may hold `python -m spacy crf convert …`, run if its input exists.
+- A block of `sh` may hold `python -m spacy crf convert …` or `export …`, run if its
+  input exists.
 - A block of `text` without a title, right behind one of these, is what that prints.
 
 A block of `py` is shown and not run.
@@ -21,7 +22,7 @@ from typing import Any, Dict, Iterator, NamedTuple
 
 FENCE = re.compile(r"^( *)```([^\n`]*)\n(.*?)^\1```$", re.M | re.S)
 TITLE = re.compile(r'title="([^"]+)"')
-CONVERT = "python -m spacy crf convert "
+COMMAND = re.compile(r"python -m spacy crf (convert|export) (.*)")
 NUMBER = re.compile(r"-?\d+\.\d+")
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 TOLERANCE = 0.05
@@ -72,10 +73,11 @@ def run_commands(text: str) -> str:
 
     output = io.StringIO()
     for line in text.splitlines():
-        words = shlex.split(line.removeprefix(CONVERT))
-        if line.startswith(CONVERT) and Path(words[0]).exists():
+        match = COMMAND.fullmatch(line)
+        words = shlex.split(match[2]) if match else []
+        if match and Path(words[0]).exists():
             with redirect_stdout(output):
-                spacy_app(["crf", "convert", *words], standalone_mode=False)
+                spacy_app(["crf", match[1], *words], standalone_mode=False)
     return output.getvalue()
 
 

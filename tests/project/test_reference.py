@@ -191,11 +191,13 @@ def test_commands_page_has_every_option_and_its_default(name):
         rows.update(table)
     named = set()
     for param in COMMANDS[name].params:
-        options = [o for o in param.opts if o.startswith("-")] or [param.metavar]
+        spelled = [*param.opts, *param.secondary_opts]
+        options = [o for o in spelled if o.startswith("-")] or [param.metavar]
         named.update(options)
         default = getattr(param.default, "value", param.default)
         for option in options:
             shown = rows[option][1].strip("`")
-            assert shown == ("" if default in (None, False) else str(default)), option
+            is_shown = default is not None and default is not False
+            assert shown == (str(default) if is_shown else ""), option
     # Metavariables may be mentioned in the first cell of no other row.
     assert set(rows) == named

@@ -1,5 +1,7 @@
 """Self-attention over the states of a sequence."""
 
+from typing import Optional
+
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -25,11 +27,12 @@ class SelfAttention(nn.Module):
         self.project_out = nn.Linear(inner_width, width, **CREATION)
         self.norm = nn.LayerNorm(width, **CREATION)
 
-    def forward(self, block: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, block: Tensor, mask: Optional[Tensor]) -> Tensor:
         """Let each state see all states of its sequence.
 
         block (Tensor): States, [T, B, width].
-        mask (Tensor): Whether a position belongs to its sequence, [T, B].
+        mask (Optional[Tensor]): Whether a position belongs to its sequence, [T, B];
+            None if all do.
         RETURNS (Tensor): The new states, [T, B, width].
         """
         longest, size, _ = block.shape
@@ -37,9 +40,8 @@ class SelfAttention(nn.Module):
             part.reshape(longest, size, self.n_heads, -1).permute(1, 2, 0, 3)
             for part in self.project_in(block).chunk(3, dim=-1)
         )  # [B, heads, T, inner_width / heads]
-        seen = scaled_dot_product_attention(
-            query, key, value, attn_mask=mask.T[:, None, None, :]
-        )
+        allowed = None if mask is None else mask.T[:, None, None, :]
+        seen = scaled_dot_product_attention(query, key, value, attn_mask=allowed)
         seen = seen.permute(2, 0, 1, 3).reshape(longest, size, -1)
         normed: Tensor = self.norm(block + self.project_out(seen))
         return normed

@@ -34,7 +34,7 @@ from . import queries
 from .annotation import EntityAnnotation, read_annotation
 from .decoding import Prediction, predict_entities, prediction_lattice
 from .objective import annotation_loss
-from .queries import Analysis, Candidate, TokenMarginals
+from .queries import Analysis, Candidate, ScoredSpan, TokenMarginals
 from .settings import Settings
 from .writing import write_prediction
 
@@ -313,6 +313,21 @@ class CRFEntityRecognizer(CRFPipe):
             return queries.candidate_probabilities(
                 self.lattices(docs), numbered, self.scheme
             )
+
+    def candidates(
+        self, docs: Union[Doc, Iterable[Doc]], floor: float
+    ) -> List[List[ScoredSpan]]:
+        """Find all spans that are more probable than a floor, predicted or not.
+
+        docs (Union[Doc, Iterable[Doc]]): The documents, or one.
+        floor (float): The probability, above zero. At no token can more than 1 / floor
+            candidates overlap.
+        RETURNS (List[List[ScoredSpan]]): The spans of each document with their
+            probabilities, in the order of the text.
+        RAISES (ValueError): If the floor is not above zero.
+        """
+        with self._working():
+            return queries.probable_candidates(self.lattices(docs), floor, self.scheme)
 
     def marginals(self, docs: Union[Doc, Iterable[Doc]]) -> List[TokenMarginals]:
         """Compute the probabilities of tags and labels at each token, by the

@@ -22,6 +22,18 @@ Lattices = Iterable[Tuple[List[Doc], Lattice]]
 ADVICE = "Look at token.ent_iob_ and token.ent_type_ of its tokens."
 
 
+class ScoredSpan(NamedTuple):
+    """A span that may be an entity.
+
+    span (Span): The span, with its label.
+    probability (float): The probability that exactly this span is an entity of this
+        label.
+    """
+
+    span: Span
+    probability: float
+
+
 class TokenMarginals(NamedTuple):
     """Probabilities of the tags and labels of a document's tokens.
 
@@ -95,6 +107,36 @@ def candidate_probabilities(
             columns[0] + first_tokens, columns[1] + first_tokens, columns[2]
         )
         answers += np.split(probabilities, np.cumsum(counts)[:-1])
+    return answers
+
+
+def probable_candidates(
+    lattices: Lattices, floor: float, scheme: TagScheme
+) -> List[List[ScoredSpan]]:
+    """Find all spans that are more probable than a floor.
+
+    lattices (Iterable[Tuple[List[Doc], Lattice]]): The documents.
+    floor (float): The probability, above zero.
+    scheme (TagScheme): The tags.
+    RETURNS (List[List[ScoredSpan]]): The spans of each document, in the order of the
+        text.
+    RAISES (ValueError): If the floor is not above zero.
+    """
+    answers: List[List[ScoredSpan]] = []
+    for docs, lattice in lattices:
+        found = _posterior(docs, lattice, scheme).above(floor)
+        limits = np.searchsorted(found.start, offsets_of(lattice.lengths))[1:-1]
+        probabilities = np.split(np.minimum(found.probability, 1.0), limits)
+        spans = by_sequence(found, lattice.lengths)
+        for doc, own, scores in zip(docs, spans, probabilities, strict=True):
+            answers.append(
+                [
+                    ScoredSpan(Span(doc, start, end, scheme.labels[label]), score)
+                    for (start, end, label), score in zip(
+                        own, scores.tolist(), strict=True
+                    )
+                ]
+            )
     return answers
 
 

@@ -59,7 +59,8 @@ class ScoredSpanGroup(SpanGroup):
 
     def __iter__(self) -> Iterator[Span]:
         """YIELDS (Span): The spans."""
-        return (self[i] for i in range(len(self)))
+        self._follow_tokens()
+        return map(super().__getitem__, range(super().__len__()))
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): The group as spaCy saves it, and loads as a `SpanGroup`."""

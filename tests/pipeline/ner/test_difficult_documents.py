@@ -148,3 +148,23 @@ def test_impossible_annotation_is_named():
     examples = [*make_examples(nlp), Example(Doc(nlp.vocab, words=words), bad)]
     with pytest.raises(ValueError, match=r"(?s)'crf_ner'.*I without B.*Ada.*met"):
         nlp.update(examples)
+
+
+def test_a_batch_that_fails_without_a_document_that_does(monkeypatch, caplog):
+    nlp = trained_nlp("biluo")
+    pipe = recognizer(nlp)
+    real = pipe.predict
+
+    def predict(docs):
+        docs = list(docs)
+        if len(docs) > 1:
+            raise MemoryError("no room")
+        return real(docs)
+
+    expected = [entities(doc) for doc in nlp.pipe(TEXTS)]
+    assert not caplog.records
+    monkeypatch.setattr(pipe, "predict", predict)
+    assert [entities(doc) for doc in nlp.pipe(TEXTS)] == expected
+    [record] = caplog.records
+    assert "MemoryError: no room" in record.getMessage()
+    assert f"{len(TEXTS)} documents" in record.getMessage()

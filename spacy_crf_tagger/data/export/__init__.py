@@ -1,0 +1,1 @@
+"""Write documents in the formats of annotation tools."""
