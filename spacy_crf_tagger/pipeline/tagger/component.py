@@ -49,7 +49,7 @@ from .settings import Pair, TaggerSettings
 DEFAULT_CONFIG = """
 [model]
 @architectures = "spacy_crf_tagger.BiLSTMAttentionCRF.v1"
-hidden_width = 256
+hidden_width = 224
 depth = 1
 attention_heads = 0
 attention_width = 64

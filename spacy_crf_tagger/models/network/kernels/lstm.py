@@ -126,7 +126,9 @@ def _read(  # type: ignore[no-untyped-def]
                 for m in range(0, n_gates, WIDTH):
                     copy_sixteen(at(row, m), at(own_gates, n * n_gates + m))
                 token += length
-            if n_reading == ROWS_AT_ONCE:
+            if step == 0:
+                pass  # all states before are zero
+            elif n_reading == ROWS_AT_ONCE:
                 for m in range(0, n_gates, WIDTH):
                     add_product_of_rows(
                         old, size, at(blocks, m * size), size, at(own_gates, m), n_gates

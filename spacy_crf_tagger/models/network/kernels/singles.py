@@ -120,27 +120,31 @@ def lstm_cell(
         entry, forget, fresh, output = (
             _load(builder, _at(builder, gates, gate, stride)) for gate in range(4)
         )
-        added = builder.fmul(_sigmoid(builder, entry), _tanh(builder, fresh))
-        kept = [_sigmoid(builder, forget), _load(builder, cells), added]
-        new = _call(builder, "llvm.fmuladd", kept)
-        _store(builder, new, cells)
-        state = builder.fmul(_sigmoid(builder, output), _tanh(builder, new))
+        one = _constant(1.0)
+        # With a = exp(-entry), b = exp(-forget) and c = exp(-2 fresh), the new cell is
+        # cell / (1 + b) + (1 - c) / ((1 + a) (1 + c)), and divisions take longest.
+        power = _exp(builder, builder.fmul(fresh, _constant(-2.0)))
+        a_and_c = builder.fmul(_one_and_exp(builder, entry), builder.fadd(one, power))
+        one_and_b = _one_and_exp(builder, forget)
+        kept = builder.fmul(_load(builder, cells), a_and_c)
+        added = builder.fsub(one, power)
+        dividend = _call(builder, "llvm.fmuladd", [added, one_and_b, kept])
+        cell = builder.fdiv(dividend, builder.fmul(one_and_b, a_and_c))
+        _store(builder, cell, cells)
+        # The state is 1 / (1 + exp(-output)) of (1 - d) / (1 + d), d = exp(-2 cell).
+        power = _exp(builder, builder.fmul(cell, _constant(-2.0)))
+        divisor = builder.fmul(_one_and_exp(builder, output), builder.fadd(one, power))
+        state = builder.fdiv(builder.fsub(one, power), divisor)
         _store(builder, state, states)
         return context.get_dummy_value()
 
     return types.void(gates, types.intp, cells, states), emit
 
 
-def _sigmoid(builder: Any, x: Any) -> Any:
+def _one_and_exp(builder: Any, x: Any) -> Any:
+    """RETURNS (Any): 1 + exp(-x)."""
     power = _exp(builder, builder.fmul(x, _constant(-1.0)))
-    one = _constant(1.0)
-    return builder.fdiv(one, builder.fadd(one, power))
-
-
-def _tanh(builder: Any, x: Any) -> Any:
-    power = _exp(builder, builder.fmul(x, _constant(-2.0)))
-    one = _constant(1.0)
-    return builder.fdiv(builder.fsub(one, power), builder.fadd(one, power))
+    return builder.fadd(_constant(1.0), power)
 
 
 _LOG2_E = 1.4426950408889634
@@ -148,8 +152,9 @@ _LOG2_E = 1.4426950408889634
 _LN_2_HIGH, _LN_2_LOW = 0.693359375, -2.12194440e-4
 # Adding it leaves the whole number nearest to a small one in the lowest bits.
 _ROUND_OFF = 12582912.0
-# Beyond, 2^n would leave the exponents of normal numbers, and no gate moves any more.
-_LARGEST = 87.0
+# Beyond, no gate of single precision moves any more. Three such powers multiplied, and
+# a cell, are still a number.
+_LARGEST = 27.0
 # The polynomial of Cephes' expf (Moshier 1992): its error is a unit in the last place.
 _SERIES = (
     1.9875691500e-4,
@@ -162,7 +167,7 @@ _SERIES = (
 
 
 def _exp(builder: Any, x: Any) -> Any:
-    """RETURNS (Any): exp(x), as if x were within ±87; NaN where x is."""
+    """RETURNS (Any): exp(x), as if x were within ±27; NaN where x is."""
     limit = _constant(_LARGEST)
     x = builder.select(builder.fcmp_ordered(">", x, limit), limit, x)
     limit = _constant(-_LARGEST)
