@@ -209,6 +209,8 @@ def start(docs, path):
     """Write in a process of its own."""
     process = os.fork()
     if process == 0:
+        # What a shell starts in the background ignores Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             write_docs(docs, path)
         finally:
