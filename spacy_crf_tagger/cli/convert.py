@@ -245,7 +245,7 @@ def convert(
             output.check_parts()
 
         with explained(_CANT_WRITE, OSError):
-            output.write(reading.docs(), check)
+            output.write(reading.docs(), check, nlp.memory_zone)
     except (UnreadableError, TooManyTokensError) as error:
         path = getattr(error, "path", None) or ", ".join(map(str, paths))
         msg.fail(f"Can't convert {path}: {error}", exits=1)

@@ -9,6 +9,7 @@ from wasabi import msg
 from ..data.parts import NAMES, Divider, parse_fractions
 from ..data.writing import (
     SUFFIX,
+    Zone,
     check_outputs,
     part_paths,
     write_parts,
@@ -50,19 +51,21 @@ class Output:
         are_folders = self._shard_size is not None
         check_outputs(self._paths, inputs, are_folders=are_folders)
 
-    def write(self, docs: Iterable[Doc], check: Callable[[], None]) -> None:
+    def write(self, docs: Iterable[Doc], check: Callable[[], None], zone: Zone) -> None:
         """Write all documents, or none.
 
         docs (Iterable[Doc]): The documents.
         check (Callable[[], None]): What to do before anything is replaced. It may
             raise.
+        zone (Zone): Makes contexts in which documents come.
         RAISES (TooManyTokensError): If the format cannot hold so many tokens.
         RAISES (OSError): If something cannot be written.
         """
         if self._shard_size is None:
-            write_parts(docs, self._paths, self._choose, check)
+            write_parts(docs, self._paths, self._choose, check, zone)
         else:
-            write_shards(docs, self._paths, self._choose, self._shard_size, check)
+            size = self._shard_size
+            write_shards(docs, self._paths, self._choose, size, check, zone)
 
     def check_parts(self) -> None:
         """End the command if there are not enough documents to divide."""

@@ -113,11 +113,13 @@ class SpooledDocs:
     def add(self, doc: Doc) -> None:
         """Add a document.
 
-        doc (Doc): The document. All must have the same vocabulary.
+        doc (Doc): The document.
         RAISES (TooManyTokensError): If the format cannot hold so many tokens.
         RAISES (OSError): If the disk is full.
         """
         check_n_tokens(self._n_tokens + len(doc))
+        if doc.vocab.strings is not self._store:
+            self.settle()  # by the vocabulary of the documents before
         tokens = doc.to_array(_ALL_ATTRS).reshape(-1, len(_ALL_ATTRS))
         self._waiting.append(tokens.astype(np.uint64, copy=False))
         self._n_waiting += len(doc)
@@ -133,7 +135,7 @@ class SpooledDocs:
         self._n_tokens += len(doc)
         self._store = doc.vocab.strings
         if self._n_waiting >= _CHUNK:
-            self._keep_waiting()
+            self.settle()
 
     def write(self, path: Path) -> None:
         """Write what `DocBin(docs=docs).to_disk(path)` would write.
@@ -142,17 +144,15 @@ class SpooledDocs:
         RAISES (TooManyTokensError): If the format cannot hold so many tokens.
         RAISES (OSError): If the disk is full.
         """
-        self._keep_waiting()
+        self.settle()
         compressor = zlib.compressobj()
         with path.open("wb") as file:
             for piece in self._message():
                 file.write(compressor.compress(piece))
             file.write(compressor.flush())
 
-    def _keep_waiting(self) -> None:
-        """Put the tokens that wait into their file, and the texts that they refer to
-        among the strings.
-        """
+    def settle(self) -> None:
+        """Take all that is needed from the vocabulary, which may forget it then."""
         if self._store is None:
             return
         tokens = np.concatenate([_NO_TOKENS, *self._waiting])

@@ -7,7 +7,7 @@ from typing import Iterator, List
 import srsly
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
-from spacy.vocab import Vocab
+from spacy.vocab import Vocab, create_vocab
 
 from .reading import Log, Problem
 from .source import Source, UnreadableError, open_source
@@ -57,7 +57,9 @@ def read_spacy(
     YIELDS (Doc): The documents.
     RAISES (UnreadableError): If it is no such file, or a damaged one.
     """
-    docs = _unpack(source.content(), nlp.vocab)
+    # Its own, which keeps all words of the file while they come.
+    vocab = create_vocab(nlp.lang, nlp.Defaults)
+    docs = _unpack(source.content(), vocab)
     for number, doc in enumerate(docs, start=1):
         for entity in doc.ents:
             log.see_label(entity.label_, number)

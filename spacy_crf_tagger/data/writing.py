@@ -1,8 +1,17 @@
 """Write documents into one file or several, all of them or none."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
+from itertools import chain, islice
 from pathlib import Path
-from typing import Callable, Iterable, List, Optional, Sequence
+from typing import (
+    Callable,
+    ContextManager,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+)
 
 from spacy.tokens import Doc
 
@@ -12,7 +21,12 @@ from .saving import check_file, check_folder, replacing_file, replacing_folder
 SUFFIX = ".spacy"
 _N_DIGITS = 5  # so that the order of names is that of the documents
 
+# Documents after which the vocabulary may forget words.
+_BATCH = 5000
+
 Choose = Callable[[Doc], int]
+# What is made of documents in such a context is forgotten after it.
+Zone = Callable[[], ContextManager[object]]
 
 
 def check_outputs(
@@ -52,6 +66,7 @@ def write_parts(
     paths: Sequence[Path],
     choose: Choose,
     check: Callable[[], None] = lambda: None,
+    zone: Zone = nullcontext,
 ) -> None:
     """Write documents into several files, or leave what is there if that fails.
 
@@ -60,6 +75,8 @@ def write_parts(
     choose (Callable[[Doc], int]): Tells which file a document comes into.
     check (Callable[[], None]): What to do when all have been seen and nothing has been
         written. It may raise.
+    zone (Zone): Makes contexts in which documents come, `nlp.memory_zone` of the
+        pipeline that makes them.
     RAISES (TooManyTokensError): If the format cannot hold so many tokens.
     RAISES (OSError): If a file cannot be written.
     """
@@ -67,8 +84,11 @@ def write_parts(
         parts = [
             stack.enter_context(SpooledDocs(_existing_folder(path))) for path in paths
         ]
-        for doc in docs:
-            parts[choose(doc)].add(doc)
+        for batch in _batches(docs, zone):
+            for doc in batch:
+                parts[choose(doc)].add(doc)
+            for part in parts:
+                part.settle()
         check()
         # None is replaced before all have been written.
         for path, part in zip(paths, parts, strict=True):
@@ -81,10 +101,11 @@ def write_shards(
     choose: Choose,
     size: int,
     check: Callable[[], None] = lambda: None,
+    zone: Zone = nullcontext,
 ) -> None:
     """Write documents into folders of files that are no larger than what is wanted, or
     leave what is there if that fails. Neither memory nor temporary files grow with the
-    number of documents; memory grows with the number of different words.
+    number of documents.
 
     docs (Iterable[Doc]): The documents.
     paths (Sequence[Path]): The folders.
@@ -92,6 +113,8 @@ def write_shards(
     size (int): The most documents that a file has.
     check (Callable[[], None]): What to do when all have been written and nothing has
         been replaced. It may raise.
+    zone (Zone): Makes contexts in which documents come, `nlp.memory_zone` of the
+        pipeline that makes them.
     RAISES (TooManyTokensError): If the format cannot hold so many tokens.
     RAISES (OSError): If a folder cannot be written.
     """
@@ -100,8 +123,11 @@ def write_shards(
             stack.enter_context(replacing_folder(path, [SUFFIX])) for path in paths
         ]
         parts = [stack.enter_context(_Shards(folder, size)) for folder in folders]
-        for doc in docs:
-            parts[choose(doc)].add(doc)
+        for batch in _batches(docs, zone):
+            for doc in batch:
+                parts[choose(doc)].add(doc)
+            for part in parts:
+                part.settle()
         for part in parts:
             part.write()
         check()
@@ -124,6 +150,10 @@ class _Shards(ExitStack):
         if self._waiting.n_docs == self._size:
             self.write()
 
+    def settle(self) -> None:
+        if self._waiting is not None:
+            self._waiting.settle()
+
     def write(self) -> None:
         """Write what waits into a file."""
         if self._waiting is not None:
@@ -132,6 +162,21 @@ class _Shards(ExitStack):
             self._waiting.write(self._folder / name)
             self._waiting = None
             self.close()
+
+
+def _batches(docs: Iterable[Doc], zone: Zone) -> Iterator[Iterable[Doc]]:
+    """YIELDS (Iterable[Doc]): The documents in batches, each of which has to be used up
+    before the next. The words of the first are kept, since most of them come again.
+    """
+    remaining = iter(docs)
+    yield islice(remaining, _BATCH)
+    is_more = True
+    while is_more:
+        with zone():
+            first = next(remaining, None)
+            is_more = first is not None
+            if first is not None:
+                yield chain([first], islice(remaining, _BATCH - 1))
 
 
 def part_paths(output: Path, names: Iterable[str], *, are_folders: bool) -> List[Path]:
