@@ -1,5 +1,7 @@
 """Shards that the actors of a Ray cluster annotate, of two nodes on this machine."""
 
+import json
+
 import pytest
 
 from spacy_crf_tagger.cli.annotate import annotate
@@ -77,10 +79,15 @@ def test_first_document_that_fails_can_stop_the_run(cluster, crf, tmp_path):
     assert crf(*arguments, *options).exit_code == 2
 
 
-def test_text_that_ends_its_process_ends_the_run(cluster, crf, tmp_path):
+def test_shard_that_ends_its_process_fails(cluster, crf, tmp_path):
     pipeline = save_trap(tmp_path / "model", tmp_path / "code.py")
-    source = write_rows(tmp_path / "in.jsonl", ["KILL"])
+    texts = [*make_texts(3), "KILL", *make_texts(3)]
+    source = write_rows(tmp_path / "in.jsonl", texts)
     arguments = ("annotate", pipeline, source, tmp_path / "out", "--ray", "auto")
-    outcome = crf(*arguments, "--code", tmp_path / "code.py")
-    assert outcome.exit_code == 1
-    assert "Ray" in outcome.output
+    outcome = crf(*arguments, "--code", tmp_path / "code.py", "--shard-rows", 1)
+    assert outcome.exit_code == 2
+    [failed] = (tmp_path / "out" / "failed.jsonl").read_text("utf8").splitlines()
+    failure = json.loads(failed)
+    assert (failure["number"], failure["record"]["text"]) == (4, "KILL")
+    assert "3 times" in failure["error"]
+    assert not list((tmp_path / "out").glob(".*attempts"))

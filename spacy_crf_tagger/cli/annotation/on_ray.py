@@ -7,17 +7,17 @@ What goes through Ray are the places of shards and their receipts.
 import logging
 import pickle
 from importlib.util import find_spec
-from typing import Any, Dict, Iterable, Iterator, Optional
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional
 
 from ...data.shards.annotation import Report
 from ...data.shards.plan import Shard
 from ...data.shards.receipts import Receipt
 from .errors import sendable
-from .job import Job, Worker
+from .job import Job, Worker, give_up
 
 MISSING = "--ray needs Ray, which is not installed: pip install 'spacy-crf-tagger[ray]'"
-# How often an actor is tried on a shard that ends its process.
-_MOST_RETRIES = 3
+# How often a shard is begun that ends its process, or whose machine goes.
+_MOST_ATTEMPTS = 3
 
 
 class RayError(ValueError):
@@ -38,9 +38,11 @@ def run_on_ray(
     shards: Iterable[Shard],
     address: str,
     n_actors: Optional[int],
+    shapes: Mapping[str, Any],
     report: Report,
 ) -> Iterator[Receipt]:
-    """Annotate shards, each actor with a pipeline of its own.
+    """Annotate shards, each actor with a pipeline of its own. All rows of a shard that
+    has ended three processes fail.
 
     job (Job): What to do, with paths that all machines know.
     shards (Iterable[Shard]): The shards.
@@ -48,6 +50,7 @@ def run_on_ray(
         If Ray is connected already, that is used.
     n_actors (Optional[int]): How many actors there are; as many as Ray finds room for
         if None.
+    shapes (Mapping[str, Any]): The shapes of the columns of the annotation.
     report (Report): Is told how far it is.
     YIELDS (Receipt): The receipts, in the order in which shards are done.
     RAISES (RayError): If Ray cannot.
@@ -62,7 +65,7 @@ def run_on_ray(
     try:
         if not ray.is_initialized():
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        for row in _annotated(items, job, n_actors):
+        for row in _annotated(items, job, n_actors, shapes):
             answer = pickle.loads(row["answer"])
             if isinstance(answer, BaseException):
                 raise answer
@@ -73,7 +76,10 @@ def run_on_ray(
 
 
 def _annotated(
-    items: "list[Dict[str, bytes]]", job: Job, n_actors: Optional[int]
+    items: "list[Dict[str, bytes]]",
+    job: Job,
+    n_actors: Optional[int],
+    shapes: Mapping[str, Any],
 ) -> Iterator[Dict[str, Any]]:
     import ray.data
 
@@ -83,35 +89,48 @@ def _annotated(
     dataset = ray.data.from_items(items, override_num_blocks=len(items))
     annotated = dataset.map_batches(
         _Actor,
-        fn_constructor_args=(job,),
+        fn_constructor_args=(job, dict(shapes)),
         batch_size=1,
         compute=pool,
         num_cpus=1,
         num_gpus=1 if job.gpu_id >= 0 else 0,
-        ray_remote_args_fn=_remote_arguments,
     )
     yield from annotated.iter_rows()
 
 
-def _remote_arguments() -> Dict[str, Any]:
-    # By default Ray tries a text that ends its process for ever.
-    return {"max_task_retries": _MOST_RETRIES}
-
-
 class _Actor:
-    """Annotates shards one after another. Errors are answers: Ray would try again."""
+    """Annotates shards one after another. Errors are answers, for Ray would try again:
+    it does so for ever when a process ends or cannot be reached, whatever the cause.
+    """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, shapes: Mapping[str, Any]) -> None:
         self._job = job
+        self._shapes = shapes
         self._worker: Optional[Worker] = None
 
     def __call__(self, batch: Dict[str, Any]) -> Dict[str, "list[bytes]"]:
         return {"answer": [self._answer(bytes(shard)) for shard in batch["shard"]]}
 
-    def _answer(self, shard: bytes) -> bytes:
+    def _answer(self, pickled: bytes) -> bytes:
         try:
-            if self._worker is None:
-                self._worker = Worker(self._job)
-            return pickle.dumps(self._worker.run(pickle.loads(shard)))
+            return pickle.dumps(self._annotate(pickle.loads(pickled)))
         except Exception as error:
             return pickle.dumps(sendable(error))
+
+    def _annotate(self, shard: Shard) -> Receipt:
+        attempts = self._job.folder.attempts(shard.number)
+        with attempts.open("ab") as file:
+            file.write(b".")
+            n_attempts = file.tell()
+        if n_attempts > _MOST_ATTEMPTS:
+            error = (
+                "the process that annotated this row's shard has ended "
+                f"{_MOST_ATTEMPTS} times"
+            )
+            receipt = give_up(self._job, self._shapes, shard, error)
+        else:
+            if self._worker is None:
+                self._worker = Worker(self._job)
+            receipt = self._worker.run(shard)
+        attempts.unlink(missing_ok=True)
+        return receipt

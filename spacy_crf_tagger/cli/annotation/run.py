@@ -94,7 +94,9 @@ class Run:
             report = progress.report
             receipts: Iterable[Receipt]
             if self.ray is not None:
-                receipts = run_on_ray(job, shards, self.ray, n_processes, report)
+                receipts = run_on_ray(
+                    job, shards, self.ray, n_processes, shapes, report
+                )
             elif n_processes in (None, 1):
                 receipts = (worker.run(shard, report) for shard in shards)
             else:

@@ -54,6 +54,12 @@ class RunFolder:
         """RETURNS (Path): The receipt of a shard."""
         return self.path / _RECEIPTS / f"part-{number:06}.json"
 
+    def attempts(self, number: int) -> Path:
+        """RETURNS (Path): A file with a byte for each time that a shard was begun by
+        processes that do not know of each other. The next run forgets it.
+        """
+        return self.path / f".part-{number:06}{_TEMPORARY}-attempts"
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other runs out of the folder, which is made if there is none.
