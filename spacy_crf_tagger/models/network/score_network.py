@@ -210,12 +210,16 @@ class ScoreNetwork(nn.Module):
         """RETURNS (Tensor): Emissions, [N, K], of predictions on the CPU."""
         config = self.config
         emissions = torch.empty((int(lengths.sum()), config.n_tags), **CREATION)
+        kernels = cast(ModuleType, compiled_lstm())
         for piece in cut_pieces(
             lengths, config.window, config.overlap, config.max_tokens
         ):
-            own = piece.tokens if rows is None else rows[piece.tokens]
-            kernels = cast(ModuleType, compiled_lstm())
-            states = self.bilstm.read(vectors, own, piece.lengths, kernels)
+            own, inputs = piece.tokens if rows is None else rows[piece.tokens], vectors
+            if len(own) < len(vectors):
+                # Those of other pieces are not projected, or time would be quadratic.
+                inputs = vectors[torch.from_numpy(own)]
+                own = np.arange(len(own))
+            states = self.bilstm.read(inputs, own, piece.lengths, kernels)
             kept = np.flatnonzero(piece.kept)
             scores = self._score_states(states, piece)
             emissions[torch.from_numpy(piece.tokens[kept])] = scores[kept]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from spacy_crf_tagger.models.network import ragged, score_network
+from spacy_crf_tagger.models.network import bilstm, ragged, score_network
 from spacy_crf_tagger.models.network.ragged import cut_pieces, reads_ragged
 
 from .conftest import make_vectors
@@ -99,3 +99,23 @@ def test_pieces_keep_every_token_once(
 
 def test_nothing_to_cut() -> None:
     assert list(cut_pieces(np.array([0, 0]), 10, 2, 100)) == []
+
+
+@pytest.mark.parametrize("by_row", [False, True])
+def test_each_piece_projects_no_more_than_its_own(
+    make_network: Callable, monkeypatch: pytest.MonkeyPatch, by_row: bool
+) -> None:
+    network = make_network(depth=1, window=12, overlap=3, max_tokens=20)
+    lengths = np.array([300])
+    projected = []
+
+    def counting(vectors: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:
+        projected.append(len(vectors))
+        return torch.nn.functional.linear(vectors, *weights)
+
+    monkeypatch.setattr(bilstm, "linear", counting)
+    rows = np.arange(300) if by_row else None
+    with torch.inference_mode():
+        network(make_vectors(lengths), lengths, rows=rows)
+    assert len(projected) > 20
+    assert max(projected) <= 20
