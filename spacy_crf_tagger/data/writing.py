@@ -84,11 +84,7 @@ def write_parts(
         parts = [
             stack.enter_context(SpooledDocs(_existing_folder(path))) for path in paths
         ]
-        for batch in _batches(docs, zone):
-            for doc in batch:
-                parts[choose(doc)].add(doc)
-            for part in parts:
-                part.settle()
+        _distribute(docs, parts, choose, zone)
         check()
         # None is replaced before all have been written.
         for path, part in zip(paths, parts, strict=True):
@@ -123,11 +119,7 @@ def write_shards(
             stack.enter_context(replacing_folder(path, [SUFFIX])) for path in paths
         ]
         parts = [stack.enter_context(_Shards(folder, size)) for folder in folders]
-        for batch in _batches(docs, zone):
-            for doc in batch:
-                parts[choose(doc)].add(doc)
-            for part in parts:
-                part.settle()
+        _distribute(docs, parts, choose, zone)
         for part in parts:
             part.write()
         check()
@@ -162,6 +154,19 @@ class _Shards(ExitStack):
             self._waiting.write(self._folder / name)
             self._waiting = None
             self.close()
+
+
+def _distribute(
+    docs: Iterable[Doc],
+    parts: "Sequence[SpooledDocs] | Sequence[_Shards]",
+    choose: Choose,
+    zone: Zone,
+) -> None:
+    for batch in _batches(docs, zone):
+        for doc in batch:
+            parts[choose(doc)].add(doc)
+        for part in parts:
+            part.settle()
 
 
 def _batches(docs: Iterable[Doc], zone: Zone) -> Iterator[Iterable[Doc]]:
