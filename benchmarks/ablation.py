@@ -254,6 +254,11 @@ def show(corpus: str, means: dict[str, dict[str, float]]) -> None:
     """Print the means."""
     msg.divider(corpus)
     keys = ["test_f", "test_f_sd", "p_value", "invalid", "ece_before", "ece_after"]
+    show_table(means, keys)
+
+
+def show_table(means: dict[str, dict[str, float]], keys: list[str]) -> None:
+    """Print some means of each variant, as far as it has them."""
     rows = [
         [name, *(f"{mean[key]:.4f}" if key in mean else "" for key in keys)]
         for name, mean in means.items()

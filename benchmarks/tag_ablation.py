@@ -20,11 +20,10 @@ import spacy
 import typer
 from numpy.typing import NDArray
 from spacy.training import Corpus, Example
-from wasabi import msg
 
 from spacy_crf_tagger.evaluation.calibration import analyse_examples, fit_temperature
 
-from .ablation import BASELINE
+from .ablation import BASELINE, show_table
 from .harness.bootstrap import f_score, paired_bootstrap
 from .harness.environment import describe
 from .harness.training import WORK, Budget, budgeted, config_path, train, write_result
@@ -42,6 +41,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "features-CRF": WITHOUT_BILSTM,
 }
 BUDGET = Budget(1000, 100)
+SHOWN = ["dev_acc", "test_acc", "test_acc_sd", "p_value", "ece_before", "ece_after"]
 Counts = NDArray[np.int64]
 
 
@@ -70,7 +70,7 @@ def main(
             "mean": means,
             "runs": runs,
         }
-        show(means)
+        show_table(means, SHOWN)
         write_result(f"ablation-{corpus}", result)
 
 
@@ -132,16 +132,6 @@ def summary(
         ours, theirs = np.stack(counts[name]), np.stack(counts[BASELINE])
         means["p_value"] = paired_bootstrap(ours, theirs)
     return means
-
-
-def show(means: dict[str, dict[str, float]]) -> None:
-    """Print the means."""
-    keys = ["dev_acc", "test_acc", "test_acc_sd", "p_value", "ece_before", "ece_after"]
-    rows = [
-        [name, *(f"{mean[key]:.4f}" if key in mean else "" for key in keys)]
-        for name, mean in means.items()
-    ]
-    msg.table(rows, header=["", *keys], divider=True)
 
 
 if __name__ == "__main__":

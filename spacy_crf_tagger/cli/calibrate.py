@@ -12,7 +12,13 @@ from wasabi import msg
 
 from .errors import explained
 from .figures import analyse_with_progress, format_figure, print_figures
-from .loading import check_output, load_pipeline, reading_docs, save_pipeline
+from .loading import (
+    ComponentOption,
+    check_output,
+    load_pipeline,
+    reading_docs,
+    save_pipeline,
+)
 
 # Every `python -m spacy` process imports this file: what needs more than spaCy is
 # imported where it is used.
@@ -43,15 +49,7 @@ def calibrate_cli(
             metavar="OUT", help="Directory to write the pipeline to; may be MODEL"
         ),
     ],
-    component: Annotated[
-        Optional[str],
-        typer.Option(
-            "--component",
-            "-c",
-            help="Name of the component; crf_ner, or else the only one that there is, "
-            "if not given",
-        ),
-    ] = None,
+    component: ComponentOption = None,
     plot: Annotated[
         Optional[Path],
         typer.Option("--plot", "-p", help="Reliability diagram to write: .png or .svg"),

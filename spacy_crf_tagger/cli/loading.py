@@ -5,9 +5,10 @@ import sys
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Iterator, Optional, Union
+from typing import Annotated, Iterator, Optional, Union
 
 import spacy
+import typer
 from spacy.language import Language
 from wasabi import msg
 
@@ -15,6 +16,16 @@ from ..data.saving import check_pipeline, replacing_pipeline
 from .errors import explained
 
 _CANT_WRITE = "Can't write the pipeline"
+
+ComponentOption = Annotated[
+    Optional[str],
+    typer.Option(
+        "--component",
+        "-c",
+        help="Name of the component; crf_ner, or else the only one that there is, "
+        "if not given",
+    ),
+]
 
 
 def blank_pipeline(lang: str) -> Language:

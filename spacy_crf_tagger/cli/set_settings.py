@@ -11,7 +11,13 @@ from wasabi import msg
 
 from .errors import explained
 from .figures import analyse_with_progress, print_figures
-from .loading import check_output, load_pipeline, reading_docs, save_pipeline
+from .loading import (
+    ComponentOption,
+    check_output,
+    load_pipeline,
+    reading_docs,
+    save_pipeline,
+)
 
 if TYPE_CHECKING:
     from ..pipeline.base import CRFPipe
@@ -71,15 +77,7 @@ def set_cli(
             "(crf_tagger)",
         ),
     ] = None,
-    component: Annotated[
-        Optional[str],
-        typer.Option(
-            "--component",
-            "-c",
-            help="Name of the component; crf_ner, or else the only one that there is, "
-            "if not given",
-        ),
-    ] = None,
+    component: ComponentOption = None,
     evaluate: Annotated[
         Optional[Path],
         typer.Option(

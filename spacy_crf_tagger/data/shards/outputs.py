@@ -12,6 +12,7 @@ from spacy.tokens import Doc, DocBin
 
 from .inputs import Kind
 from .parquet import schema_of_shapes
+from .plan import DOCBIN_LISTS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -194,7 +195,7 @@ def _plain(value: object) -> object:
 
 def _cut(docs: DocBin, n_docs: int) -> None:
     """Drop what a failed document has left."""
-    for name in ("tokens", "spaces", "cats", "span_groups", "flags", "user_data"):
+    for name in DOCBIN_LISTS:
         del getattr(docs, name)[n_docs:]
 
 

@@ -18,6 +18,8 @@ from .parquet import row_groups
 
 _MOST_BYTES = 1 << 23
 _CHUNK = 1 << 20
+# The lists of a DocBin that have an entry for each document.
+DOCBIN_LISTS = ("tokens", "spaces", "cats", "span_groups", "flags", "user_data")
 
 
 class Piece(NamedTuple):

@@ -9,7 +9,7 @@ from spacy.tokens import Doc, DocBin
 
 from .inputs import Kind
 from .parquet import read_rows as read_parquet_rows
-from .plan import Piece, read_bytes, read_docbin
+from .plan import DOCBIN_LISTS, Piece, read_bytes, read_docbin
 
 _MARK = "\ufeff"
 
@@ -143,7 +143,7 @@ class _Maker:
     def __init__(self, whole: DocBin, position: int, nlp: Language) -> None:
         self._part = DocBin(whole.attrs)
         one = slice(position, position + 1)
-        for name in ("tokens", "spaces", "cats", "span_groups", "flags", "user_data"):
+        for name in DOCBIN_LISTS:
             setattr(self._part, name, getattr(whole, name)[one])
         self._vocab = nlp.vocab
         self._first: Optional[Doc] = self._make()
