@@ -48,6 +48,14 @@ def init_config_cli(
             "--optimize accuracy",
         ),
     ] = None,
+    clusters: Annotated[
+        Optional[str],
+        typer.Option(
+            "--clusters",
+            "-c",
+            help="File with word clusters, for --optimize accuracy",
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", "-F", help="Replace a file that is there")
     ] = False,
@@ -64,6 +72,7 @@ def init_config_cli(
         components=[name.strip() for name in pipeline.split(",") if name.strip()],
         optimize=optimize,
         vectors=vectors,
+        clusters=clusters,
         force=force,
     )
 
@@ -75,6 +84,7 @@ def init_config(
     components: Sequence[str] = ("crf_ner",),
     optimize: Optimize = Optimize.speed,
     vectors: Optional[str] = None,
+    clusters: Optional[str] = None,
     force: bool = False,
 ) -> None:
     """Write a config that we recommend, and print how to train with it.
@@ -84,17 +94,19 @@ def init_config(
     components (Sequence[str]): `"crf_ner"`, `"crf_tagger"` or both.
     optimize (Optimize): What the recipe is to be good at.
     vectors (Optional[str]): A pipeline with word vectors, for `Optimize.accuracy`.
+    clusters (Optional[str]): A file with word clusters, for `Optimize.accuracy`.
     force (bool): Whether to replace a file that is there.
     """
     _check_output(output, force=force)
     with explained(_CANT_MAKE, ValueError):
         components = check_components(components)
-    if vectors is not None and optimize is not Optimize.accuracy:
-        msg.fail(
-            f"The recipe {optimize.value!r} has no word vectors",
-            "Pass --optimize accuracy along with --vectors.",
-            exits=1,
-        )
+    for name, given in (("vectors", vectors), ("clusters", clusters)):
+        if given is not None and optimize is not Optimize.accuracy:
+            msg.fail(
+                f"The recipe {optimize.value!r} has no word {name}",
+                f"Pass --optimize accuracy along with --{name}.",
+                exits=1,
+            )
     with explained(f"Can't use language {lang!r}", ImportError):
         text = render_recipe(
             components,
@@ -102,6 +114,7 @@ def init_config(
             lang=lang,
             optimize=optimize,
             vectors=vectors,
+            clusters=clusters,
         )
     with explained(_CANT_WRITE, OSError), replacing_file(output) as temporary:
         temporary.write_text(text, encoding="utf8")
@@ -111,7 +124,12 @@ def init_config(
             f"There is no pipeline {vectors} here",
             "Training needs it: it must be a path or the name of an installed package.",
         )
-    print_training(output, _missing_paths(optimize, vectors))
+    if clusters is not None and not Path(clusters).exists():
+        msg.warn(
+            f"There is no file {clusters} here",
+            "Training needs it: `python -m spacy crf clusters` makes it.",
+        )
+    print_training(output, _missing_paths(optimize, vectors, clusters))
 
 
 def print_training(config: Path, options: Sequence[str] = ()) -> None:
@@ -134,10 +152,12 @@ def _check_output(output: Path, *, force: bool) -> None:
         msg.fail(f"{output} is there already", "Pass --force to replace it.", exits=1)
 
 
-def _missing_paths(optimize: Optimize, vectors: Optional[str]) -> List[str]:
+def _missing_paths(
+    optimize: Optimize, vectors: Optional[str], clusters: Optional[str]
+) -> List[str]:
     """RETURNS (List[str]): The options for what the config does not name yet."""
     if optimize is Optimize.transformer:
         return ["--paths.encoder roberta-base", "--gpu-id 0"]
-    if optimize is Optimize.accuracy and vectors is None:
+    if optimize is Optimize.accuracy and vectors is None and clusters is None:
         return ["--paths.vectors VECTORS"]
     return []

@@ -62,6 +62,7 @@ def render_recipe(
     lang: str = "en",
     optimize: Optimize = Optimize.speed,
     vectors: Optional[str] = None,
+    clusters: Optional[str] = None,
 ) -> str:
     """Write a complete config, with a comment on each setting of ours.
 
@@ -70,7 +71,9 @@ def render_recipe(
     lang (str): The language.
     optimize (Optimize): What the recipe is to be good at.
     vectors (Optional[str]): The pipeline with the word vectors, for
-        `Optimize.accuracy`; None to name it when training starts.
+        `Optimize.accuracy`; None to name it when training starts, or, with clusters, to
+        do without.
+    clusters (Optional[str]): The file with word clusters, for `Optimize.accuracy`.
     RETURNS (str): The text of the config.
     RAISES (ValueError): For components that there is no recipe for.
     RAISES (ImportError): If spaCy does not have the language.
@@ -85,6 +88,10 @@ def render_recipe(
     # What is weighed beside F depends on how sure the network gets of itself.
     f_weight, calib_weight = (1.0, 0.0) if with_transformer else (0.92, 0.08)
     share = 1 / len(components)
+    with_clusters = clusters is not None
+    with_vectors = optimize is Optimize.accuracy and (
+        vectors is not None or not with_clusters
+    )
     text = (
         _environment()
         .get_template("config.jinja")
@@ -96,15 +103,23 @@ def render_recipe(
             lang=lang,
             listening=_LISTENING["both" if is_shared else components[0]],
             with_transformer=with_transformer,
-            with_vectors=optimize is Optimize.accuracy,
+            with_vectors=with_vectors,
             vectors=vectors,
             vectors_json=json.dumps(vectors, ensure_ascii=False),
+            with_clusters=with_clusters,
+            clusters_json=json.dumps(clusters, ensure_ascii=False),
+            knowledge=_knowledge(with_vectors, with_clusters),
             f_weight=round(f_weight * share, 2),
             calib_weight=round(calib_weight * share, 2),
             **_tokenizer_sections(lang),
         )
     )
     return text.rstrip("\n") + "\n"
+
+
+def _knowledge(with_vectors: bool, with_clusters: bool) -> str:
+    kinds = ["word vectors"] * with_vectors + ["word clusters"] * with_clusters
+    return " and ".join(kinds)
 
 
 def recipe_config(components: Sequence[str], **settings: Any) -> Config:

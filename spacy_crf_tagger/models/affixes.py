@@ -1,20 +1,17 @@
 """Beginnings and ends of words as features, of any length."""
 
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
-from numpy.typing import NDArray
-from spacy.strings import StringStore, get_string_id
+from spacy.strings import get_string_id
 
-Ids = NDArray[np.uint64]
+from .word_table import Ids, WordTable
 
 # In characters. Longer ones would tell words apart, rather than what they share.
 LONGEST = 9
 _NAME = re.compile(rf"(PREFIX|SUFFIX)([1-{LONGEST}])")
-# Words whose affixes are kept; a text brings new ones for ever.
-_MOST_WORDS = 2**18
 
 
 class Affix(NamedTuple):
@@ -54,58 +51,13 @@ def find_affixes(attrs: Sequence[Union[str, int]]) -> List[Tuple[int, Affix]]:
     return found
 
 
-class AffixTable:
-    """The affixes of words, each computed once. Numbers of strings are the same in all
-    vocabularies, so one table serves them all.
-    """
-
-    def __init__(self, affixes: Sequence[Affix]) -> None:
-        """Create an empty table.
-
-        affixes (Sequence[Affix]): What is looked up.
-        """
-        self.affixes = tuple(affixes)
-        nothing = np.zeros(0, dtype=np.uint64)
-        # The words in ascending order, [W], and their affixes, [W, A]. They are
-        # replaced together, so that threads can share them.
-        self._known = nothing, np.zeros((0, len(self.affixes)), dtype=np.uint64)
-
-    def look_up(self, words: Ids, strings: StringStore) -> Ids:
-        """Look up the affixes of words.
-
-        words (NDArray[uint64]): Numbers of words in the string store, [N]; they may
-            repeat.
-        strings (StringStore): The strings.
-        RETURNS (NDArray[uint64]): Their affixes, [N, A].
-        """
-        distinct, place = np.unique(words, return_inverse=True)
-        known, values = self._known
-        found = np.minimum(np.searchsorted(known, distinct), max(len(known) - 1, 0))
-        is_known = np.zeros(len(distinct), dtype=bool)
-        if len(known):
-            is_known = known[found] == distinct
-        if not is_known.all():
-            new = distinct[~is_known]
-            if len(known) + len(new) > _MOST_WORDS:
-                kept = distinct[is_known]
-                known, values = kept, values[found[is_known]]
-            known, values = self._with(new, known, values, strings)
-            self._known = known, values
-            found = np.searchsorted(known, distinct)
-        return np.ascontiguousarray(values[found][place])
-
-    def _with(
-        self, new: Ids, known: Ids, values: Ids, strings: StringStore
-    ) -> Tuple[Ids, Ids]:
-        words = [strings[number] for number in new.tolist()]
-        rows = [[affix.of(word) for affix in self.affixes] for word in words]
-        added = np.array(rows, dtype=np.uint64).reshape(len(new), len(self.affixes))
-        together = np.concatenate([known, new])
-        order = np.argsort(together)
-        return together[order], np.concatenate([values, added])[order]
+def affixes_of(words: List[str], affixes: Sequence[Affix]) -> Ids:
+    """RETURNS (NDArray[uint64]): The affixes of words, [words, affixes]."""
+    rows = [[affix.of(word) for affix in affixes] for word in words]
+    return np.array(rows, dtype=np.uint64).reshape(len(words), len(affixes))
 
 
 @lru_cache(maxsize=16)
-def affix_table(affixes: Tuple[Affix, ...]) -> AffixTable:
-    """RETURNS (AffixTable): The table of some affixes, which models share."""
-    return AffixTable(affixes)
+def affix_table(affixes: Tuple[Affix, ...]) -> WordTable:
+    """RETURNS (WordTable): The table of some affixes, which models share."""
+    return WordTable(len(affixes), partial(affixes_of, affixes=affixes))

@@ -15,7 +15,9 @@ from thinc.api import HashEmbed, Linear, Maxout, Model, Ops, concatenate
 from thinc.types import Floats2d, Ints1d, Ints2d
 
 from ..crf.options import RATE, SIZE, check_flag, check_numbers, naming_option_of
-from .affixes import Affix, affix_table, find_affixes
+from ..clusters.paths import read_paths
+from .affixes import affix_table, find_affixes
+from .clusters import Clusters, find_clusters
 from .mixing import predict_mixed
 from .seen_forms import Attrs, Bits, hide_randomly, hide_unseen, no_forms, note_forms
 from .torch_gemm import use_torch_gemm
@@ -33,6 +35,7 @@ def build_type_embed(
     rows: List[int],
     include_static_vectors: bool,
     form_dropout: float = 0.0,
+    clusters: Optional[str] = None,
 ) -> Tok2Vec:
     """Build an embedding of lexical attributes: one hash table for each attribute
     (Svenstrup et al. 2017), mixed by a maxout layer. The settings are those of
@@ -44,6 +47,8 @@ def build_type_embed(
     attrs (List[Union[str, int]]): The token attributes to embed. Beside spaCy's own,
         `"PREFIX2"` is the first two characters of a word in lower case, `"SUFFIX4"` the
         last four, and so on from 1 to 9; words that are no longer have none.
+        `"CLUSTER4"` is the first four bits of the path to a word's cluster, and so on
+        from 1 to 99, `"CLUSTER"` the whole path.
     rows (List[int]): Number of rows of each attribute's table.
     include_static_vectors (bool): Whether to mix in the vocab's word vectors, through
         a learned projection. The vectors themselves are not changed.
@@ -51,6 +56,9 @@ def build_type_embed(
         as far as they are among the attributes) is hidden in training, where the model
         has to do with affixes and shape. In prediction the forms that were never seen
         in training are hidden. At 0 nothing is hidden.
+    clusters (Optional[str]): The file with the paths of words, one word on each line,
+        as brown-cluster and `spacy crf clusters` write it. It is read when the model is
+        initialized; the model keeps the clusters.
     RETURNS (Model[List[Doc], List[Floats2d]]): The model.
     RAISES (ValueError): If a setting is of another type or out of range, there are no
         attributes, one that spaCy does not know, or not one row number for each.
@@ -59,6 +67,7 @@ def build_type_embed(
         check_numbers({"width": width, "form_dropout": form_dropout}, _RULES)
         check_flag("include_static_vectors", include_static_vectors)
         _check_tables(attrs, rows)
+        _check_clusters(attrs, clusters)
     tables: List[Model[Any, Any]] = [
         HashEmbed(width, n_rows, column=column, seed=_FIRST_SEED + column)
         for column, n_rows in enumerate(rows)
@@ -79,6 +88,8 @@ def build_type_embed(
             "attrs": list(attrs),
             "form_dropout": form_dropout,
             "seen_forms": no_forms() if form_dropout else None,
+            "clusters_path": clusters,
+            "clusters": Clusters() if clusters else None,
         },
     )
 
@@ -97,14 +108,29 @@ def _check_tables(attrs: Any, rows: Any) -> None:
             raise ValueError(f"each of rows must be {SIZE.describe()}, not {n_rows!r}.")
     for attr in attrs:
         is_name = isinstance(attr, str) and attr != "" and attr in IDS
-        is_affix = bool(find_affixes([attr]))
+        is_affix = bool(find_affixes([attr]) or find_clusters([attr]))
         is_number = SIZE.allows(attr) and attr in IDS.values()
         if not (is_name or is_number or is_affix):
             raise ValueError(
                 "each of attrs must be an attribute of tokens that spaCy knows, such "
-                "as 'NORM' or 'SHAPE', or an affix of 1 to 9 characters, such as "
-                f"'SUFFIX4', not {attr!r}."
+                "as 'NORM' or 'SHAPE', an affix of 1 to 9 characters, such as "
+                f"'SUFFIX4', or a cluster, such as 'CLUSTER10', not {attr!r}."
             )
+
+
+def _check_clusters(attrs: Attrs, clusters: Optional[str]) -> None:
+    wanted = [attrs[place] for place, _ in find_clusters(attrs)]
+    if wanted and not clusters:
+        raise ValueError(
+            f"attrs has {wanted[0]!r}, but clusters names no file that says which "
+            "cluster a word is in. `python -m spacy crf clusters` makes one; give its "
+            "path by [paths] clusters, or take clusters out of attrs and rows."
+        )
+    if clusters and not wanted:
+        raise ValueError(
+            "clusters names a file, but none of attrs is a cluster, such as "
+            "'CLUSTER10'."
+        )
 
 
 class TypeVectors(NamedTuple):
@@ -205,22 +231,33 @@ def _split(ops: Ops, by_token: Floats2d, lengths: NDArray[np.int64]) -> List[Flo
 def _read_types(model: Tok2Vec, docs: List[Doc], is_train: bool) -> _Types:
     vocab = docs[0].vocab
     affixes = find_affixes(model.attrs["attrs"])
-    columns = _without(model.attrs["attrs"], affixes)
+    prefixes = find_clusters(model.attrs["attrs"])
+    computed = [place for place, _ in affixes] + [place for place, _ in prefixes]
+    columns = _without(model.attrs["attrs"], computed)
     n_lexical = len(columns)
-    columns += [ORTH] if affixes else []
+    columns += [ORTH] if computed else []
     has_vectors = len(model.layers) > 2
     if has_vectors:
         columns.append(getattr(vocab.vectors, "attr", ORTH))
     numbers = [IDS.get(column, column) for column in columns]  # looked up faster
-    features = np.concatenate(
+    of_tokens = np.concatenate(
         [doc.to_array(numbers).reshape(len(doc), len(columns)) for doc in docs]
     )  # [N, columns]
-    _hide_forms(model, features, columns[:n_lexical], is_train)
-    first, rows, counts = _find_types(features)
-    types = features[first]  # [V, columns]
+    _hide_forms(model, of_tokens, columns[:n_lexical], is_train)
+    first, rows, counts = _find_types(of_tokens)
+    types = of_tokens[first]  # [V, columns]
     attrs = types[:, :n_lexical]
-    if affixes:
-        attrs = _insert(attrs, affixes, types[:, n_lexical], vocab.strings)
+    if computed:
+        words = types[:, n_lexical]
+        features: List[NDArray[np.uint64]] = []
+        if affixes:
+            table = affix_table(tuple(affix for _, affix in affixes))
+            features.append(table.look_up(words, vocab.strings))
+        if prefixes:
+            clusters: Clusters = model.attrs["clusters"]
+            table = clusters.table(tuple(n_bits for _, n_bits in prefixes))
+            features.append(table.look_up(words, vocab.strings))
+        attrs = _insert(attrs, computed, np.hstack(features))
     known = None
     if has_vectors:
         width = model.layers[2].get_dim("nI")
@@ -235,6 +272,8 @@ def _init(
 ) -> None:
     for layer in model.layers[:2]:
         layer.initialize()
+    if model.attrs["clusters_path"] is not None:
+        model.attrs["clusters"] = _read_clusters(model.attrs["clusters_path"])
     if len(model.layers) > 2:
         project = model.layers[2]
         vectors_width = X[0].vocab.vectors.shape[1] if X else 0
@@ -250,26 +289,33 @@ def _init(
         project.initialize()
 
 
-def _without(attrs: Attrs, affixes: List[Tuple[int, Affix]]) -> Attrs:
-    """RETURNS (List[Union[str, int]]): The attributes that are spaCy's own."""
-    places = {place for place, _ in affixes}
+def _read_clusters(path: str) -> Clusters:
+    try:
+        return Clusters(read_paths(path))
+    except OSError as error:
+        raise ValueError(
+            f"TypeEmbed: the file of word clusters {path} cannot be read "
+            f"({error.strerror}). Name one in [paths] clusters; `python -m spacy crf "
+            "clusters` makes it."
+        ) from error
+    except ValueError as error:
+        raise ValueError(f"TypeEmbed: {error}") from error
+
+
+def _without(attrs: Attrs, places: List[int]) -> Attrs:
+    """RETURNS (List[Union[str, int]]): The attributes in other places."""
     return [attr for place, attr in enumerate(attrs) if place not in places]
 
 
 def _insert(
-    lexical: NDArray[np.uint64],
-    affixes: List[Tuple[int, Affix]],
-    words: NDArray[np.uint64],
-    strings: StringStore,
+    attrs: NDArray[np.uint64], places: List[int], more: NDArray[np.uint64]
 ) -> NDArray[np.uint64]:
-    """RETURNS (NDArray[uint64]): Attributes of words, with their affixes put into their
+    """RETURNS (NDArray[uint64]): Attributes of words, with more of them put into their
     places, [words, attrs].
     """
-    places = [place for place, _ in affixes]
-    table = affix_table(tuple(affix for _, affix in affixes))
-    merged = np.empty((len(words), lexical.shape[1] + len(places)), dtype=np.uint64)
-    merged[:, places] = table.look_up(words, strings)
-    merged[:, np.delete(np.arange(merged.shape[1]), places)] = lexical
+    merged = np.empty((len(attrs), attrs.shape[1] + len(places)), dtype=np.uint64)
+    merged[:, places] = more
+    merged[:, np.delete(np.arange(merged.shape[1]), places)] = attrs
     return merged
 
 

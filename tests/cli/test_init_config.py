@@ -15,6 +15,10 @@ from tests.helpers.paths import CONFIGS, ROOT
 COMMITTED = {
     "crf_ner": [],
     "crf_ner_vectors": ["--optimize", "accuracy"],
+    "crf_ner_clusters": [
+        *("--optimize", "accuracy"),
+        *("--clusters", "assets/clusters/en"),
+    ],
     "crf_ner_trf": ["--optimize", "transformer"],
     "crf_tagger": ["--pipeline", "crf_tagger"],
 }
@@ -108,6 +112,43 @@ def test_vectors_are_named(crf, in_folder):
     assert "There is no pipeline en_nowhere here" in text
 
 
+@pytest.mark.parametrize("pipeline", ["crf_ner", "crf_tagger", "crf_tagger,crf_ner"])
+def test_clusters_are_named(crf, in_folder, pipeline):
+    path = in_folder / "my paths"
+    path.write_text("00\tAda\t3\n01\tleft\t2\n", "utf8")
+    options = ["--pipeline", pipeline, "--optimize", "accuracy"]
+    config = init_config(crf, *options, "--clusters", "my paths")
+    assert config["paths"]["clusters"] == "my paths"
+    text = (in_folder / "made.cfg").read_text("utf8")
+    assert "--paths" not in text
+    assert "include_static_vectors = true" not in text
+    nlp = load_model_from_config(config.copy(), auto_fill=True)
+    assert dict(nlp.config) == dict(config)
+    gold = {"entities": [(0, 3, "PERSON")], "words": ["Ada", "left"], "tags": ["Y", "X"]}
+    nlp.initialize(lambda: [Example.from_dict(nlp.make_doc("Ada left"), gold)])
+    found = [
+        node.attrs["clusters"]
+        for _, pipe in nlp.pipeline
+        for node in pipe.model.walk()
+        if node.attrs.get("clusters")
+    ]
+    assert [len(clusters) for clusters in found] == [2]
+    exit_code, text = crf("init-config", "b.cfg", *options, "--clusters", "nowhere")
+    assert exit_code == 0
+    assert "There is no file nowhere here" in text
+
+
+def test_clusters_may_stand_beside_vectors(crf, in_folder):
+    spacy.blank("en").to_disk(in_folder / "vectors")
+    options = ["--optimize", "accuracy", "--vectors", "vectors", "--clusters", "c"]
+    config = init_config(crf, *options)
+    tok2vec = config["components"]["crf_ner"]["model"]["tok2vec"]
+    assert tok2vec["include_static_vectors"] is True
+    assert tok2vec["clusters"] == "${paths.clusters}"
+    text = (in_folder / "made.cfg").read_text("utf8")
+    assert "with word vectors and word clusters" in text
+
+
 @pytest.mark.parametrize("lang", ["de", "zh"])
 def test_language_has_its_own_tokenizer(crf, lang):
     config = init_config(crf, "--lang", lang)
@@ -126,6 +167,7 @@ def test_language_has_its_own_tokenizer(crf, lang):
         (["--pipeline", "crf_ner,crf_ner"], "named twice"),
         (["--lang", "tlh"], "Can't use language 'tlh'"),
         (["--vectors", "en_core_web_md"], "Pass --optimize accuracy along"),
+        (["--clusters", "paths"], "Pass --optimize accuracy along with --clusters"),
     ],
 )
 def test_what_cannot_be_made_is_said(crf, in_folder, options, message):

@@ -10,11 +10,15 @@ from spacy.tokens import Doc
 from spacy.util import fix_random_seed
 from thinc.api import Adam
 
-from spacy_crf_tagger.models import affixes
-from spacy_crf_tagger.models.affixes import Affix, AffixTable, find_affixes
+from spacy_crf_tagger.models import word_table
+from spacy_crf_tagger.models.affixes import Affix, affix_table, find_affixes
 from spacy_crf_tagger.models.type_embed import build_type_embed
 
 BOTH = [Affix(is_prefix=True, length=2), Affix(is_prefix=False, length=3)]
+
+
+def fresh():
+    return affix_table.__wrapped__(tuple(BOTH))
 
 
 def names_of(table, words):
@@ -31,7 +35,7 @@ def names_of(table, words):
 
 
 def test_affixes_are_those_of_longer_words_in_lower_case():
-    found = names_of(AffixTable(BOTH), ["Running", "the", "of", "A", "Ünlü", "the"])
+    found = names_of(fresh(), ["Running", "the", "of", "A", "Ünlü", "the"])
     assert found == [
         ("ru", "ing"),
         ("th", ""),
@@ -44,17 +48,17 @@ def test_affixes_are_those_of_longer_words_in_lower_case():
 
 @given(st.lists(st.lists(st.text(min_size=1, max_size=12), max_size=20), max_size=4))
 def test_table_remembers_nothing_but_affixes(texts):
-    shared = AffixTable(BOTH)
+    shared = fresh()
     for words in texts:
-        assert names_of(shared, words) == names_of(AffixTable(BOTH), words)
+        assert names_of(shared, words) == names_of(fresh(), words)
 
 
 def test_table_does_not_grow_for_ever(monkeypatch):
-    monkeypatch.setattr(affixes, "_MOST_WORDS", 50)
-    table = AffixTable(BOTH)
+    monkeypatch.setattr(word_table, "_MOST_WORDS", 50)
+    table = fresh()
     for first in range(0, 400, 20):
         words = [f"word{n}" for n in range(first, first + 30)]
-        assert names_of(table, words) == names_of(AffixTable(BOTH), words)
+        assert names_of(table, words) == names_of(fresh(), words)
         assert len(table._known[0]) <= 50
 
 
@@ -65,7 +69,7 @@ def test_names_of_affixes():
 
 @pytest.mark.parametrize("name", ["PREFIX0", "SUFFIX10", "prefix2", "SUFFIX2 ", "MID2"])
 def test_unknown_affixes(name):
-    with pytest.raises(ValueError, match="such as 'SUFFIX4', not"):
+    with pytest.raises(ValueError, match="such as .SUFFIX4., or a cluster, such as .CLUSTER10., not"):
         build_type_embed(8, ["NORM", name], [10, 10], False)
 
 

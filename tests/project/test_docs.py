@@ -318,3 +318,21 @@ def test_config_with_vectors_differs_in_nothing_else():
     setting = "\ninclude_static_vectors = "
     assert with_vectors == plain.replace(f"{setting}false\n", f"{setting}true\n")
     assert with_vectors != plain
+
+
+def test_config_with_clusters_differs_in_nothing_else():
+    plain, with_clusters = (
+        load_config(ROOT / "configs" / f"{name}.cfg")
+        for name in ("crf_ner", "crf_ner_clusters")
+    )
+    assert with_clusters["paths"].pop("clusters") == "assets/clusters/en"
+    plain_tok2vec, tok2vec = (
+        config["components"]["crf_ner"]["model"].pop("tok2vec")
+        for config in (plain, with_clusters)
+    )
+    assert plain == with_clusters
+    for name, value in plain_tok2vec.items():
+        if name in ("attrs", "rows"):
+            assert tok2vec[name][: len(value)] == value
+        elif name != "clusters":
+            assert tok2vec[name] == value

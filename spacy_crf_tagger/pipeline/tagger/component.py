@@ -71,6 +71,7 @@ attrs = ["NORM", "SHAPE", "PREFIX", "PREFIX2", "PREFIX3", "SUFFIX1", "SUFFIX2",
 rows = [20000, 2500, 1000, 2500, 5000, 500, 1500, 5000, 10000]
 include_static_vectors = false
 form_dropout = 0.2
+clusters = null
 """
 DEFAULT_TAGGER_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 
