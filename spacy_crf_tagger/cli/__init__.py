@@ -8,6 +8,7 @@ from spacy.cli._util import app as spacy_app
 
 from .annotate import annotate_cli
 from .calibrate import calibrate_cli
+from .clusters import clusters_cli
 from .compare import compare_cli
 from .convert import convert_cli
 from .debug_data import debug_data_cli
@@ -22,7 +23,7 @@ from .warm_up import warm_up_cli
 HELP = """Data, configs, scores and predictions of entity recognisers and taggers:
 convert, check and export annotated text, make configs, compare evaluations, calibrate
 probabilities, change settings, try pipelines, annotate texts at scale, make word
-vectors and compile kernels ahead.
+vectors and word clusters, and compile kernels ahead.
 """
 
 app = typer.Typer(name="crf", help=HELP, no_args_is_help=True)
@@ -41,6 +42,7 @@ app.command("show")(show_cli)
 app.command("calibrate")(calibrate_cli)
 app.command("set")(set_cli)
 app.command("vectors")(vectors_cli)
+app.command("clusters")(clusters_cli)
 app.command("warm-up")(warm_up_cli)
 app.command(
     OLD_NAME,

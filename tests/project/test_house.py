@@ -7,7 +7,7 @@ import spacy_crf_tagger
 from tests.helpers.paths import ROOT
 
 PACKAGE = Path(spacy_crf_tagger.__file__).parent
-ROOMS = {"crf", "models", "pipeline", "evaluation", "data", "cli"}
+ROOMS = {"crf", "models", "pipeline", "evaluation", "data", "clusters", "cli"}
 HIDDEN = {"__pycache__"}
 
 
@@ -32,7 +32,7 @@ def rooms_of_the_map():
     return shown
 
 
-def test_the_package_has_six_rooms():
+def test_the_package_has_seven_rooms():
     own = {path.name for path in PACKAGE.iterdir()} - HIDDEN
     assert own == {"__init__.py", "py.typed", *ROOMS}
 
