@@ -6,6 +6,8 @@ crf_ner with word clusters, which ner cannot take.
     python -m spacy project run encoder
     python -m benchmarks.pretrained vectors ncbi-disease
     python -m benchmarks.pretrained transformer ncbi-disease
+    pip install -c constraints.txt spacy-lookups-data
+    python -m benchmarks.pretrained clusters wnut17 --models crf_ner
 
 and the same for wnut17 and ncbi-documents writes
 `benchmarks/results/<knowledge>-<corpus>.json`. The vectors are those of the words of
@@ -25,6 +27,7 @@ from .harness.options import TakeOver
 from .harness.training import (
     BUDGETS,
     CORPORA,
+    DATA,
     ROOT,
     WORK,
     Budget,
@@ -32,6 +35,7 @@ from .harness.training import (
     config_path,
     convert,
     make_vectors,
+    spacy,
 )
 
 MODELS = ("crf_ner", "ner")
@@ -40,7 +44,13 @@ VECTOR_BUDGETS = {
     "crf_ner": {**BUDGETS["crf_ner"], "ncbi-disease": Budget(2800, 200)},
     "ner": {**BUDGETS["ner"], "ncbi-disease": Budget(4000, 200)},
 }
-# … and an encoder is slow on the CPU.
+# … and with clusters sooner still.
+CLUSTER_BUDGETS = {
+    "ncbi-disease": Budget(2800, 200),
+    "wnut17": Budget(1000, 100),
+    "astronomy": Budget(400, 50),
+}
+# An encoder is slow on the CPU.
 TRANSFORMER_BUDGETS = {
     "ncbi-disease": Budget(600, 100),
     "wnut17": Budget(400, 100),
@@ -59,6 +69,8 @@ class Knowledge(str, Enum):
     """How an encoder is used."""
 
     vectors = "vectors"
+    clusters = "clusters"
+    both = "vectors-and-clusters"
     transformer = "transformer"
 
 
@@ -98,6 +110,47 @@ def with_vectors(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
     return Setup(config_path(config), budget, settings, out)
 
 
+def with_clusters(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
+    """RETURNS (Setup): A training with word clusters, which are made if they are not
+    there.
+    """
+    _require_ours(model)
+    out = folder / f"{model}-{Knowledge.clusters.value}"
+    budget = budget_of(corpus, CLUSTER_BUDGETS)
+    settings = {"paths.clusters": make_clusters(corpus, folder)}
+    return Setup(config_path("crf_ner_clusters"), budget, settings, out)
+
+
+def with_both(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
+    """RETURNS (Setup): A training with vectors of an encoder, and with clusters."""
+    setup = with_clusters(model, corpus, folder, encoder)
+    static = "components.crf_ner.model.tok2vec.include_static_vectors"
+    more = {"paths.vectors": make_vectors(folder, encoder), static: "true"}
+    return setup._replace(
+        settings={**setup.settings, **more},
+        out=folder / f"{model}-{Knowledge.both.value}",
+    )
+
+
+def make_clusters(corpus: str, folder: Path) -> Path:
+    """RETURNS (Path): The clusters that serve a corpus, which are made if they are not
+    there: of biomedical text, or of English that is read by most people.
+    """
+    clusters = folder / "clusters"
+    if not clusters.exists():
+        if corpus.startswith("ncbi"):
+            text = DATA / "unlabelled" / "pubmed.txt"
+            spacy("crf", "clusters", text, clusters, "--classes", 500)
+        else:
+            spacy("crf", "clusters", "--lookups", "en", clusters)
+    return clusters
+
+
+def _require_ours(model: str) -> None:
+    if model != "crf_ner":
+        raise typer.BadParameter(f"{model} cannot take clusters: pass --models crf_ner")
+
+
 def with_transformer(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
     """RETURNS (Setup): A training on an encoder."""
     budget = budget_of(corpus, TRANSFORMER_BUDGETS)
@@ -112,6 +165,8 @@ def with_transformer(model: str, corpus: str, folder: Path, encoder: Path) -> Se
 
 SETUPS: dict[Knowledge, Callable[[str, str, Path, Path], Setup]] = {
     Knowledge.vectors: with_vectors,
+    Knowledge.clusters: with_clusters,
+    Knowledge.both: with_both,
     Knowledge.transformer: with_transformer,
 }
 

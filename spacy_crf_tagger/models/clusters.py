@@ -37,7 +37,7 @@ def find_clusters(attrs: Sequence[Union[str, int]]) -> List[Tuple[int, Optional[
     return found
 
 
-class Clusters:
+class WordClusters:
     """The clusters of words, in a form that is saved with a model."""
 
     def __init__(self, paths: Optional[Mapping[str, str]] = None) -> None:
@@ -62,11 +62,11 @@ class Clusters:
         """RETURNS (int): How many words have a cluster."""
         return len(self.keys)
 
-    def __deepcopy__(self, memo: Any) -> "Clusters":
+    def __deepcopy__(self, memo: Any) -> "WordClusters":
         return self  # which nothing changes
 
     def table(self, lengths: Lengths) -> WordTable:
-        """RETURNS (WordTable): The prefixes of words' paths, for some numbers of bits."""
+        """RETURNS (WordTable): Prefixes of the paths of words, of some lengths."""
         if lengths not in self._tables:
             features = self._features(lengths)
             compute = partial(self._look_up, features)
@@ -98,17 +98,17 @@ def _capitalised(word: str) -> str:
     return word[:1].upper() + word[1:].lower()
 
 
-@serialize_attr.register(Clusters)
-def _to_bytes(_: Any, value: Clusters, name: str, model: Any) -> bytes:
+@serialize_attr.register(WordClusters)
+def _to_bytes(_: Any, value: WordClusters, name: str, model: Any) -> bytes:
     data = {"keys": value.keys, "places": value.places, "paths": value.paths}
     written: bytes = srsly.msgpack_dumps(data)
     return written
 
 
-@deserialize_attr.register(Clusters)
-def _from_bytes(_: Any, value: bytes, name: str, model: Any) -> Clusters:
+@deserialize_attr.register(WordClusters)
+def _from_bytes(_: Any, value: bytes, name: str, model: Any) -> WordClusters:
     data = srsly.msgpack_loads(value)
-    clusters = Clusters()
+    clusters = WordClusters()
     clusters.keys, clusters.places = data["keys"], data["places"]
     clusters.paths = list(data["paths"])
     return clusters

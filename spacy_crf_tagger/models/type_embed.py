@@ -7,17 +7,16 @@ from typing import Any, Callable, List, NamedTuple, Optional, Tuple, Union, cast
 import numpy as np
 from numpy.typing import NDArray
 from spacy.attrs import IDS, ORTH
-from spacy.strings import StringStore
 from spacy.tokens import Doc
 from spacy.vectors import Mode, Vectors
 from spacy.vocab import Vocab
 from thinc.api import HashEmbed, Linear, Maxout, Model, Ops, concatenate
 from thinc.types import Floats2d, Ints1d, Ints2d
 
-from ..crf.options import RATE, SIZE, check_flag, check_numbers, naming_option_of
 from ..clusters.paths import read_paths
-from .affixes import affix_table, find_affixes
-from .clusters import Clusters, find_clusters
+from ..crf.options import RATE, SIZE, check_flag, check_numbers, naming_option_of
+from .clusters import WordClusters, find_clusters
+from .computed import compute, find_computed, insert
 from .mixing import predict_mixed
 from .seen_forms import Attrs, Bits, hide_randomly, hide_unseen, no_forms, note_forms
 from .torch_gemm import use_torch_gemm
@@ -89,7 +88,7 @@ def build_type_embed(
             "form_dropout": form_dropout,
             "seen_forms": no_forms() if form_dropout else None,
             "clusters_path": clusters,
-            "clusters": Clusters() if clusters else None,
+            "clusters": WordClusters() if clusters else None,
         },
     )
 
@@ -108,9 +107,9 @@ def _check_tables(attrs: Any, rows: Any) -> None:
             raise ValueError(f"each of rows must be {SIZE.describe()}, not {n_rows!r}.")
     for attr in attrs:
         is_name = isinstance(attr, str) and attr != "" and attr in IDS
-        is_affix = bool(find_affixes([attr]) or find_clusters([attr]))
+        is_ours = bool(find_computed([attr]))
         is_number = SIZE.allows(attr) and attr in IDS.values()
-        if not (is_name or is_number or is_affix):
+        if not (is_name or is_number or is_ours):
             raise ValueError(
                 "each of attrs must be an attribute of tokens that spaCy knows, such "
                 "as 'NORM' or 'SHAPE', an affix of 1 to 9 characters, such as "
@@ -230,10 +229,9 @@ def _split(ops: Ops, by_token: Floats2d, lengths: NDArray[np.int64]) -> List[Flo
 
 def _read_types(model: Tok2Vec, docs: List[Doc], is_train: bool) -> _Types:
     vocab = docs[0].vocab
-    affixes = find_affixes(model.attrs["attrs"])
-    prefixes = find_clusters(model.attrs["attrs"])
-    computed = [place for place, _ in affixes] + [place for place, _ in prefixes]
-    columns = _without(model.attrs["attrs"], computed)
+    attrs: Attrs = model.attrs["attrs"]
+    computed = find_computed(attrs)
+    columns = [attr for place, attr in enumerate(attrs) if place not in computed]
     n_lexical = len(columns)
     columns += [ORTH] if computed else []
     has_vectors = len(model.layers) > 2
@@ -246,23 +244,16 @@ def _read_types(model: Tok2Vec, docs: List[Doc], is_train: bool) -> _Types:
     _hide_forms(model, of_tokens, columns[:n_lexical], is_train)
     first, rows, counts = _find_types(of_tokens)
     types = of_tokens[first]  # [V, columns]
-    attrs = types[:, :n_lexical]
+    values = types[:, :n_lexical]
     if computed:
-        words = types[:, n_lexical]
-        features: List[NDArray[np.uint64]] = []
-        if affixes:
-            table = affix_table(tuple(affix for _, affix in affixes))
-            features.append(table.look_up(words, vocab.strings))
-        if prefixes:
-            clusters: Clusters = model.attrs["clusters"]
-            table = clusters.table(tuple(n_bits for _, n_bits in prefixes))
-            features.append(table.look_up(words, vocab.strings))
-        attrs = _insert(attrs, computed, np.hstack(features))
+        words, clusters = types[:, n_lexical], model.attrs.get("clusters")
+        more = compute(attrs, words, vocab.strings, clusters)
+        values = insert(values, computed, more)
     known = None
     if has_vectors:
         width = model.layers[2].get_dim("nI")
         known = _look_up_vectors(model.ops, vocab, types[:, -1], width)
-    return _Types(attrs, known, rows, counts)
+    return _Types(values, known, rows, counts)
 
 
 def _init(
@@ -289,9 +280,9 @@ def _init(
         project.initialize()
 
 
-def _read_clusters(path: str) -> Clusters:
+def _read_clusters(path: str) -> WordClusters:
     try:
-        return Clusters(read_paths(path))
+        return WordClusters(read_paths(path))
     except OSError as error:
         raise ValueError(
             f"TypeEmbed: the file of word clusters {path} cannot be read "
@@ -300,23 +291,6 @@ def _read_clusters(path: str) -> Clusters:
         ) from error
     except ValueError as error:
         raise ValueError(f"TypeEmbed: {error}") from error
-
-
-def _without(attrs: Attrs, places: List[int]) -> Attrs:
-    """RETURNS (List[Union[str, int]]): The attributes in other places."""
-    return [attr for place, attr in enumerate(attrs) if place not in places]
-
-
-def _insert(
-    attrs: NDArray[np.uint64], places: List[int], more: NDArray[np.uint64]
-) -> NDArray[np.uint64]:
-    """RETURNS (NDArray[uint64]): Attributes of words, with more of them put into their
-    places, [words, attrs].
-    """
-    merged = np.empty((len(attrs), attrs.shape[1] + len(places)), dtype=np.uint64)
-    merged[:, places] = more
-    merged[:, np.delete(np.arange(merged.shape[1]), places)] = attrs
-    return merged
 
 
 def _hide_forms(

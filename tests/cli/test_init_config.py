@@ -124,7 +124,11 @@ def test_clusters_are_named(crf, in_folder, pipeline):
     assert "include_static_vectors = true" not in text
     nlp = load_model_from_config(config.copy(), auto_fill=True)
     assert dict(nlp.config) == dict(config)
-    gold = {"entities": [(0, 3, "PERSON")], "words": ["Ada", "left"], "tags": ["Y", "X"]}
+    gold = {
+        "entities": [(0, 3, "PERSON")],
+        "words": ["Ada", "left"],
+        "tags": ["Y", "X"],
+    }
     nlp.initialize(lambda: [Example.from_dict(nlp.make_doc("Ada left"), gold)])
     found = [
         node.attrs["clusters"]

@@ -69,7 +69,7 @@ def test_names_of_affixes():
 
 @pytest.mark.parametrize("name", ["PREFIX0", "SUFFIX10", "prefix2", "SUFFIX2 ", "MID2"])
 def test_unknown_affixes(name):
-    with pytest.raises(ValueError, match="such as .SUFFIX4., or a cluster, such as .CLUSTER10., not"):
+    with pytest.raises(ValueError, match=f"such as 'SUFFIX4', .*, not {name!r}"):
         build_type_embed(8, ["NORM", name], [10, 10], False)
 
 

@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 from spacy.util import fix_random_seed
 from thinc.api import Adam
 
-from spacy_crf_tagger.models.clusters import Clusters, find_clusters
+from spacy_crf_tagger.models.clusters import WordClusters, find_clusters
 from spacy_crf_tagger.models.type_embed import build_type_embed
 
 PATHS = {"Paris": "0010", "rome": "0011", "runs": "10", "Runs": "110", "eats": "101"}
@@ -34,7 +34,7 @@ def make_doc(*words):
 
 def look_up(words, *lengths):
     doc = make_doc(*words)
-    table = Clusters(PATHS).table(lengths)
+    table = WordClusters(PATHS).table(lengths)
     return table.look_up(doc.to_array("ORTH"), doc.vocab.strings)
 
 
@@ -124,19 +124,20 @@ def test_saved_models_need_no_file(file, tmp_path):
         8, ["CLUSTER2", "CLUSTER"], [50, 50], False, clusters=str(tmp_path / "gone")
     )
     other.from_bytes(model.to_bytes())
-    np.testing.assert_array_equal(other.predict([doc])[0], model.predict([doc])[0])
-    np.testing.assert_array_equal(model.copy().predict([doc])[0], model.predict([doc])[0])
+    expected = model.predict([doc])[0]
+    np.testing.assert_array_equal(other.predict([doc])[0], expected)
+    np.testing.assert_array_equal(model.copy().predict([doc])[0], expected)
     assert other.to_bytes() == model.to_bytes()
 
 
 def test_a_missing_file_is_named(tmp_path):
     path = tmp_path / "none"
-    with pytest.raises(ValueError, match="TypeEmbed: .*none"):
+    with pytest.raises(ValueError, match=r"TypeEmbed: .*none"):
         build(["CLUSTER2"], str(path), [make_doc("a")])
 
 
 def test_a_broken_file_is_named(tmp_path):
     path = tmp_path / "paths"
     path.write_text("0010\tParis\t3\n0x\tRome\t2\n", encoding="utf8")
-    with pytest.raises(ValueError, match="TypeEmbed: .*paths, line 2"):
+    with pytest.raises(ValueError, match=r"TypeEmbed: .*paths, line 2"):
         build(["CLUSTER2"], str(path), [make_doc("a")])
