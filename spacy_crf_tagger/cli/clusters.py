@@ -198,8 +198,8 @@ def _count(
     # On a terminal only, as all of them.
     with _reading(), _bar("Counting words", n_bytes, unit="B") as bar:
         counter.count(inputs, bar.update)
-    if counter.failures:
-        first = counter.failures[0]
+    first = counter.first_failure
+    if first is not None:
         msg.warn(
             f"{counter.n_failures:,} rows without a text are left out",
             f"The first is {first.name}, row {first.number}: {first.error}",

@@ -1,7 +1,7 @@
 """Count the words of texts for clusters."""
 
 from contextlib import nullcontext
-from typing import Callable, Dict, Iterator, List, Sequence, Union
+from typing import Callable, Dict, Iterable, Iterator, Optional, Sequence, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,8 @@ class TextCounter:
 
     def __init__(self, nlp: Language, text_field: str, *, lower: bool = False) -> None:
         self.counter = BigramCounter()
-        self.failures: List[Failure] = []
         self.n_failures = 0
+        self.first_failure: Optional[Failure] = None
         self.n_texts = 0
         self.n_tokens = 0
         self._nlp = nlp
@@ -54,7 +54,7 @@ class TextCounter:
             # To make what spaCy knows of a word takes longer than all else.
             is_full = len(self._nlp.vocab) > _MOST_KEPT
             with self._nlp.memory_zone() if is_full else nullcontext():
-                self._add(list(self._docs(shard)))
+                self._add(self._docs(shard))
             report(shard.size)
 
     def _docs(self, shard: Shard) -> Iterator[Doc]:
@@ -69,11 +69,10 @@ class TextCounter:
             self.n_texts += 1
             return row.make_doc()
         self.n_failures += 1
-        if not self.failures:
-            self.failures.append(row)
+        self.first_failure = self.first_failure or row
         return None
 
-    def _add(self, docs: Sequence[Doc]) -> None:
+    def _add(self, docs: Iterable[Doc]) -> None:
         boundary = np.full(1, _NOTHING, dtype=np.uint64)
         parts = [part for doc in docs for part in (doc.to_array(ORTH), boundary)]
         if not parts:

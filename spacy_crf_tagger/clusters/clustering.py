@@ -28,7 +28,7 @@ from .tree import codes_of_merges
 
 MOST_SWEEPS = 20
 # A sweep that adds less than this part of the mutual information is the last.
-LEAST_GAIN = 2e-4
+LEAST_GAIN = 5e-4
 _STEP = 1 << 8
 
 

@@ -6,6 +6,7 @@ from spacy.util import load_language_data, registry
 
 TABLE = "lexeme_cluster"
 PACKAGE = "spacy-lookups-data"
+_INSTALL = "pip install 'spacy-crf-tagger[lookups]'"
 
 
 def read_cluster_numbers(lang: str) -> Dict[str, int]:
@@ -22,7 +23,7 @@ def read_cluster_numbers(lang: str) -> Dict[str, int]:
         raise ValueError(
             f"{PACKAGE} has no clusters of language {lang!r}, but of {', '.join(known)}"
             if known
-            else f"this needs {PACKAGE}, which is not installed: pip install {PACKAGE}"
+            else f"this needs {PACKAGE}, which is not installed: {_INSTALL}"
         )
     numbers = cast(Dict[str, int], load_language_data(table))
     return {word: int(number) for word, number in numbers.items()}

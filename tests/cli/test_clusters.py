@@ -5,6 +5,7 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
 
+from spacy_crf_tagger.cli import counting
 from spacy_crf_tagger.clusters.paths import read_paths
 from spacy_crf_tagger.data import lookups
 from tests.clusters.texts import PLANTS
@@ -44,6 +45,14 @@ def test_all_kinds_of_files_are_the_same_text(crf, texts, tmp_path):
     for source, out in ((texts, "one"), (folder, "other")):
         options = ("--text-field", "body", "--classes", 5)
         assert crf("clusters", source, tmp_path / out, *options).exit_code == 0
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+
+
+def test_words_may_be_forgotten_with_their_texts(crf, texts, tmp_path, monkeypatch):
+    assert crf("clusters", texts, tmp_path / "one").exit_code == 0
+    monkeypatch.setattr(counting, "_MOST_KEPT", 0)
+    monkeypatch.setattr(counting, "_ROWS", 2)
+    assert crf("clusters", texts, tmp_path / "other").exit_code == 0
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
 
 
@@ -147,7 +156,7 @@ def test_package_without_a_language(crf, package, tmp_path):
     assert "no clusters of language 'zz', but of xx" in output
     package.clear()
     assert (
-        "pip install spacy-lookups-data"
+        "pip install 'spacy-crf-tagger[lookups]'"
         in crf("clusters", out, "--lookups", "zz").output
     )
     assert not out.exists()
