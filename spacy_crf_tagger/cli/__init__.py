@@ -12,6 +12,7 @@ from .compare import compare_cli
 from .convert import convert_cli
 from .debug_data import debug_data_cli
 from .export import export_cli
+from .find_errors import find_errors_cli
 from .init_config import init_config_cli
 from .migrate import migrate_cli
 from .set_settings import set_cli
@@ -20,9 +21,9 @@ from .vectors import OLD_NAME, renamed_cli, vectors_cli
 from .warm_up import warm_up_cli
 
 HELP = """Data, configs, scores and predictions of entity recognisers and taggers:
-convert, check and export annotated text, make configs, compare evaluations, calibrate
-probabilities, change settings, try pipelines, annotate texts at scale, make word
-vectors and compile kernels ahead.
+convert, check and export annotated text, find errors in it, make configs, compare
+evaluations, calibrate probabilities, change settings, try pipelines, annotate texts at
+scale, make word vectors and compile kernels ahead.
 """
 
 app = typer.Typer(name="crf", help=HELP, no_args_is_help=True)
@@ -36,6 +37,7 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(debug_data_cli)
 app.command("annotate")(annotate_cli)
+app.command("find-errors")(find_errors_cli)
 app.command("compare")(compare_cli)
 app.command("show")(show_cli)
 app.command("calibrate")(calibrate_cli)
