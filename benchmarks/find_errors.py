@@ -22,7 +22,9 @@ from wasabi import msg
 from spacy_crf_tagger.cli.recipes import recipe_config
 from spacy_crf_tagger.crf import SpanPosterior
 from spacy_crf_tagger.evaluation.annotation_errors.folds import (
+    assign_dev,
     assign_parts,
+    keys_of,
     write_fold,
 )
 from spacy_crf_tagger.evaluation.annotation_errors.judging import judge
@@ -31,6 +33,7 @@ from spacy_crf_tagger.evaluation.annotation_errors.training import (
     fold_config,
     train_fold,
 )
+from spacy_crf_tagger.evaluation.annotation_errors.usage import Usage
 
 from .harness.cleanlab_scores import cleanlab_scores
 from .harness.damage import SHARE, Damage, counts, damage
@@ -41,14 +44,13 @@ from .harness.training import WORK, convert, write_result
 
 COMPONENT = "crf_ner"
 EVAL_FREQUENCY = 200
-N_DEV_PARTS = 10
 
 
 class Judged(NamedTuple):
     """What is known of all documents after they have been judged.
 
     places (list[Place]): The places that may be wrong.
-    log_odds (list[float]): Our score of each.
+    scores (list[float]): Our score of each.
     tokens (dict[int, NDArray]): Our scores of tokens, by document.
     marginals (dict[int, NDArray]): The probabilities of the tags of tokens.
     tags (dict[int, NDArray]): The annotated tags.
@@ -56,7 +58,7 @@ class Judged(NamedTuple):
     """
 
     places: list[Place]
-    log_odds: list[float]
+    scores: list[float]
     tokens: dict[int, NDArray[np.float64]]
     marginals: dict[int, NDArray[np.float64]]
     tags: dict[int, NDArray[np.int64]]
@@ -77,7 +79,7 @@ def main(
     clean, docs = (read(folder / "train.spacy") for _ in range(2))
     done = damage(docs, seed)
     own = folder / f"find-errors-{seed}"
-    parts = assign_parts((doc.text for doc in docs), folds, seed)
+    parts = assign_parts(keys_of(doc.text for doc in docs), folds, seed)
     train_all(docs, parts, own, seeds, steps)
     variants = {
         f"{n} of {seeds} models": judge_all(docs, parts, own, range(n))
@@ -122,7 +124,7 @@ def train_all(
     docs: list[Doc], parts: list[int], folder: Path, n_seeds: int, steps: int
 ) -> None:
     """Train the models of all folds that are not there."""
-    dev = assign_parts((doc.text for doc in docs), N_DEV_PARTS, 1)
+    is_dev = assign_dev(keys_of(doc.text for doc in docs), parts, 1)
     labels = sorted({ent.label_ for doc in docs for ent in doc.ents})
     for fold in range(max(parts) + 1):
         for seed in range(n_seeds):
@@ -131,7 +133,7 @@ def train_all(
                 continue
             msg.info(f"Training fold {fold}, seed {seed}")
             out.mkdir(parents=True, exist_ok=True)
-            files = write_fold(docs, parts, fold, out, dev_parts=dev)
+            files = write_fold(docs, parts, is_dev, fold, out)
             config = recipe_config([COMPONENT])
             config["training"]["max_steps"] = steps
             config["training"]["eval_frequency"] = min(EVAL_FREQUENCY, steps)
@@ -146,18 +148,21 @@ def model_path(folder: Path, fold: int, seed: int) -> Path:
 def judge_all(docs: list[Doc], parts: list[int], folder: Path, seeds: range) -> Judged:
     """Judge every document by the models of its fold."""
     judged = Judged([], [], {}, {}, {}, {})
+    usage = Usage()
+    for doc in docs:
+        usage.add(doc)
     for fold in range(max(parts) + 1):
         models = [model_path(folder, fold, seed) / "model-best" for seed in seeds]
         judges = Judges([spacy.load(path) for path in models], COMPONENT)
         numbers = [n for n, part in enumerate(parts) if part == fold and len(docs[n])]
         own = [docs[n] for n in numbers]
-        for each in judge(judges, own, numbers):
+        for each in judge(judges, own, numbers, usage):
             judged.tokens[each.number] = each.tokens
             judged.docs[each.number] = each.score
             for finding in each.findings:
                 place = Place(finding.doc, finding.start, finding.end)
                 judged.places.append(place)
-                judged.log_odds.append(finding.log_odds)
+                judged.scores.append(finding.evidence)
         remaining = iter(numbers)
         for scored in judges.score(own):
             marginals = SpanPosterior(scored.lattice, judges.scheme).tags
@@ -196,7 +201,7 @@ def compare(
             "document_ap": average_precision(by_doc, docs_wrong),
         }
 
-    results = {"find-errors": figures(judged.log_odds, judged.tokens, judged.docs)}
+    results = {"find-errors": figures(judged.scores, judged.tokens, judged.docs)}
     for name, tokens in cleanlab_scores(judged.marginals, judged.tags).items():
         scores = [float(tokens[p.doc][p.start : p.end].max()) for p in judged.places]
         by_doc = {n: float(tokens[n].max()) for n in numbers}

@@ -29,8 +29,6 @@ _CANT_WRITE = "Can't write the output"
 _CANT_FIND = "Can't look for errors"
 _CANT_TRAIN = "Can't train the models of the folds"
 _FACTORY = "crf_ner"
-# A tenth of what is trained on chooses the best step.
-_N_DEV_PARTS = 10
 
 
 class Options(NamedTuple):
@@ -198,6 +196,7 @@ def find_errors(corpus: Path, output: Path, options: Options = DEFAULT) -> None:
     """
     from ..evaluation.annotation_errors.results import FILES, write_results
     from ..evaluation.annotation_errors.search import Search
+    from ..evaluation.annotation_errors.usage import Usage
 
     if options.model is not None and options.config is not None:
         msg.fail("Give --config or --model, not both", exits=1)
@@ -205,7 +204,10 @@ def find_errors(corpus: Path, output: Path, options: Options = DEFAULT) -> None:
         paths = find_spacy_files(corpus)
         with explained(_CANT_WRITE, OSError):
             check_folder(output, FILES, [corpus, *paths])
-        search = Search(options.limit, options.least)
+        usage = Usage()
+        for doc in _docs_of(paths):
+            usage.add(doc)
+        search = Search(usage, options.limit, options.least)
         if options.model is not None:
             _ask_model(paths, search, options)
         else:
@@ -268,7 +270,12 @@ def _ask_folds(paths: List[Path], search: "Search", options: Options) -> None:
     import spacy
     from spacy.cli._util import setup_gpu
 
-    from ..evaluation.annotation_errors.folds import assign_parts, write_fold
+    from ..evaluation.annotation_errors.folds import (
+        assign_dev,
+        assign_parts,
+        keys_of,
+        write_fold,
+    )
     from ..evaluation.annotation_errors.pooling import Judges
     from ..evaluation.annotation_errors.search import of_fold
     from ..evaluation.annotation_errors.training import fold_config, train_fold
@@ -280,18 +287,13 @@ def _ask_folds(paths: List[Path], search: "Search", options: Options) -> None:
         if not labels:
             raise ValueError("no entity is annotated in the corpus.")
         n_folds, n_seeds = options.folds, options.seeds
-        folds = assign_parts(
-            (doc.text for doc in _docs_of(paths)), n_folds, options.seed
-        )
-        dev = assign_parts(
-            (doc.text for doc in _docs_of(paths)), _N_DEV_PARTS, options.seed + 1
-        )
+        keys = keys_of(doc.text for doc in _docs_of(paths))
+        folds = assign_parts(keys, n_folds, options.seed)
+        is_dev = assign_dev(keys, folds, options.seed + 1)
     setup_gpu(options.gpu_id, silent=True)
     for fold in range(n_folds):
         with TemporaryDirectory() as folder, _training():
-            files = write_fold(
-                _docs_of(paths), folds, fold, Path(folder), dev_parts=dev
-            )
+            files = write_fold(_docs_of(paths), folds, is_dev, fold, Path(folder))
             pipelines = []
             for number in range(n_seeds):
                 msg.info(

@@ -176,7 +176,7 @@ def test_what_cannot_be_done(crf, folder, tmp_path, options, message):
 def test_folds_are_trained(crf, tmp_path):
     nlp = spacy.blank("en")
     docs = []
-    for n in range(24):
+    for n in range(20):
         doc = nlp(f"Letter {n} came from Paris with Ada")
         place = Span(doc, 4, 5, "PLACE")
         doc.set_ents([place, Span(doc, 6, 7, "PERSON")], default="outside")
@@ -185,7 +185,7 @@ def test_folds_are_trained(crf, tmp_path):
     DocBin(docs=docs).to_disk(tmp_path / "corpus.spacy")
     config = recipe_config(["crf_ner"])
     config["components"]["crf_ner"]["model"] = SMALL_MODEL
-    config["training"].update({"max_steps": 60, "eval_frequency": 30})
+    config["training"].update({"max_steps": 40, "eval_frequency": 40})
     config["training"]["optimizer"]["learn_rate"] = 0.02
     config.to_disk(tmp_path / "config.cfg")
     files = (tmp_path / "corpus.spacy", tmp_path / "out")
@@ -196,4 +196,4 @@ def test_folds_are_trained(crf, tmp_path):
     best = lines_of(tmp_path / "out" / "findings.jsonl")[0]
     assert best["meta"]["doc"] == 5
     assert best["meta"]["suggested"] == "Paris (PLACE)"
-    assert len(lines_of(tmp_path / "out" / "documents.jsonl")) == 24
+    assert len(lines_of(tmp_path / "out" / "documents.jsonl")) == 20

@@ -1,6 +1,7 @@
 """Divide a corpus into folds, each of which is judged by models of the others."""
 
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Sequence
 
@@ -9,7 +10,8 @@ from spacy.tokens import Doc
 from ...data.text_index import text_key
 from ...data.writing import write_parts
 
-_TRAIN, _DEV, _REST = 0, 1, 2
+# One in so many of the documents to train on chooses the best step.
+_N_PARTS = 10
 
 
 class FoldFiles(NamedTuple):
@@ -23,20 +25,24 @@ class FoldFiles(NamedTuple):
     dev: Path
 
 
-def assign_parts(texts: Iterable[str], n_parts: int, seed: int = 0) -> List[int]:
-    """Divide texts at random into parts of nearly the same size. The same text comes
-    into the same part, whatever the whitespace in it.
+def keys_of(texts: Iterable[str]) -> List[bytes]:
+    """RETURNS (List[bytes]): What stands for each text, in a few bytes: the same for
+    the same text, whatever the whitespace in it.
+    """
+    return [text_key(text, ()).text for text in texts]
 
-    texts (Iterable[str]): The texts.
+
+def assign_parts(keys: Sequence[bytes], n_parts: int, seed: int = 0) -> List[int]:
+    """Divide texts at random into parts of nearly the same size. The same text always
+    comes into the same part.
+
+    keys (Sequence[bytes]): What stands for the texts.
     n_parts (int): How many parts.
     seed (int): Of the random numbers.
     RETURNS (List[int]): The part of each text, from 0.
     RAISES (ValueError): If there are fewer different texts than parts.
     """
-    keys = [text_key(text, ()).text for text in texts]
-    counts: Dict[bytes, int] = {}
-    for key in keys:
-        counts[key] = counts.get(key, 0) + 1
+    counts = Counter(keys)
     if len(counts) < n_parts:
         raise ValueError(
             f"{len(counts)} different texts cannot be divided into {n_parts} parts. "
@@ -53,38 +59,59 @@ def assign_parts(texts: Iterable[str], n_parts: int, seed: int = 0) -> List[int]
     return [part_of[key] for key in keys]
 
 
+def assign_dev(
+    keys: Sequence[bytes], folds: Sequence[int], seed: int = 0
+) -> List[bool]:
+    """Choose the documents that choose the best step: a tenth at random, and at least
+    one of each fold.
+
+    keys (Sequence[bytes]): What stands for the texts.
+    folds (Sequence[int]): The fold of each.
+    seed (int): Of the random numbers.
+    RETURNS (List[bool]): Whether each document is one of them.
+    """
+    if len(set(keys)) >= _N_PARTS:
+        chosen = [part == 0 for part in assign_parts(keys, _N_PARTS, seed)]
+        served = {fold for fold, is_dev in zip(folds, chosen, strict=True) if is_dev}
+        if served == set(folds):
+            return chosen
+    # There are few texts, and not each fold has had one.
+    first: Dict[int, bytes] = {}
+    for key, fold in zip(keys, folds, strict=True):
+        first.setdefault(fold, key)
+    return [first[fold] == key for key, fold in zip(keys, folds, strict=True)]
+
+
 def write_fold(
     docs: Iterable[Doc],
     folds: Sequence[int],
+    is_dev: Sequence[bool],
     held_out: int,
     folder: Path,
-    *,
-    dev_parts: Sequence[int],
 ) -> FoldFiles:
     """Write the documents that the models of a fold learn from.
 
     docs (Iterable[Doc]): All documents, which are not kept in memory.
     folds (Sequence[int]): The fold of each.
+    is_dev (Sequence[bool]): Whether each chooses the best step, and is not trained on.
     held_out (int): The fold that is to be judged, and is left out.
     folder (Path): Where to write the files.
-    dev_parts (Sequence[int]): The part of each document in a second division. Those of
-        part 0 choose the best step, and are not trained on.
     RETURNS (FoldFiles): The files.
-    RAISES (ValueError): If there is nothing left to train on, or to choose by.
+    RAISES (ValueError): If there is nothing left to train on.
     """
     files = FoldFiles(folder / "train.spacy", folder / "dev.spacy")
     roles = [
-        _REST if fold == held_out else (_TRAIN if part else _DEV)
-        for fold, part in zip(folds, dev_parts, strict=True)
+        is_chosen
+        for fold, is_chosen in zip(folds, is_dev, strict=True)
+        if fold != held_out
     ]
-    for role, what in ((_TRAIN, "to train on"), (_DEV, "to choose the best step by")):
-        if role not in roles:
-            raise ValueError(
-                f"Without fold {held_out + 1} there is no document {what}. Give more "
-                "documents, or ask for fewer folds."
-            )
-    pairs = zip(docs, roles, strict=True)
-    kept = (doc for doc, role in pairs if role != _REST)
-    remaining = iter([role for role in roles if role != _REST])
-    write_parts(kept, list(files), lambda _: next(remaining))
+    if all(roles):
+        raise ValueError(
+            f"Without part {held_out + 1} there is no document to train on. Give more "
+            "documents, or ask for fewer folds."
+        )
+    pairs = zip(docs, folds, strict=True)
+    kept = (doc for doc, fold in pairs if fold != held_out)
+    remaining = iter(roles)
+    write_parts(kept, list(files), lambda _: int(next(remaining)))
     return files

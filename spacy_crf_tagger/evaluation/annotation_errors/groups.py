@@ -44,11 +44,16 @@ class Ranking:
         """
         for finding in findings:
             self.n_seen += 1
-            odds = finding.log_odds
-            if len(self._heap) == self._limit and odds <= self._heap[0][0]:
+            evidence = finding.evidence
+            if len(self._heap) == self._limit and evidence <= self._heap[0][0]:
                 continue
             # Of equals, the first in the corpus comes first.
-            entry = (odds, next(self._order), _key(doc, finding), task_of(doc, finding))
+            entry = (
+                evidence,
+                next(self._order),
+                _key(doc, finding),
+                task_of(doc, finding),
+            )
             if len(self._heap) < self._limit:
                 heapq.heappush(self._heap, entry)
             else:
@@ -67,16 +72,16 @@ def by_score(groups: Iterable[Group]) -> Iterator[Tuple[Group, Task]]:
     first.
     """
     pairs = [(group, task) for group in groups for task in group.tasks]
-    pairs.sort(key=lambda pair: -pair[1].finding.log_odds)
+    pairs.sort(key=lambda pair: -pair[1].finding.evidence)
     return iter(pairs)
 
 
 def _key(doc: Doc, finding: Finding) -> Key:
     wrong, right = (
         tuple((_surface(doc, span.start, span.end), span.label) for span in spans)
-        for spans in (finding.annotated, finding.suggested)
+        for spans in (finding.change.annotated, finding.change.suggested)
     )
-    return finding.kind, wrong, right
+    return finding.change.kind, wrong, right
 
 
 def _surface(doc: Doc, start: int, end: int) -> str:

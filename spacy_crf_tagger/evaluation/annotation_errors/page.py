@@ -42,9 +42,9 @@ def render_page(
         shown.append(
             {
                 "number": group.number,
-                "what": KINDS[first.kind],
-                "annotated": _quote(group.tasks[0], first.annotated),
-                "suggested": _quote(group.tasks[0], first.suggested),
+                "what": KINDS[first.change.kind],
+                "annotated": _quote(group.tasks[0], first.change.annotated),
+                "suggested": _quote(group.tasks[0], first.change.suggested),
                 "contexts": contexts,
             }
         )

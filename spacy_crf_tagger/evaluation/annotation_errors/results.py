@@ -35,7 +35,7 @@ def write_results(
     groups = search.ranking.groups()
     counts: Dict[str, int] = {}
     for group in groups:
-        kind = group.tasks[0].finding.kind
+        kind = group.tasks[0].finding.change.kind
         counts[kind] = counts.get(kind, 0) + len(group.tasks)
     _write(folder / FINDINGS, _prodigy_lines(groups))
     _write(folder / LABEL_STUDIO, _label_studio_pieces(groups))

@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 from .groups import Ranking
 from .judging import judge
 from .pooling import Judges
+from .usage import Usage
 
 # Documents that are judged at a time.
 _BATCH = 256
@@ -19,13 +20,15 @@ Numbered = Tuple[int, Doc]
 
 class Search:
     """What has been found in a corpus so far. Its size depends on the limit and on the
-    number of tokens, by four bytes each.
+    number of tokens, by four bytes each, and on that of different words.
 
+    usage (Usage): How the words of the corpus are annotated.
     limit (int): How many findings are kept: the best.
     least (float): The least score of a finding.
     """
 
-    def __init__(self, limit: int, least: float = 0.0) -> None:
+    def __init__(self, usage: Usage, limit: int, least: float = 0.0) -> None:
+        self._usage = usage
         self.ranking = Ranking(limit)
         self._least = least
         self._tokens: Dict[int, NDArray[np.float32]] = {}
@@ -40,7 +43,8 @@ class Search:
         """
         for batch in _batches(docs):
             by_number = dict(batch)
-            for judged in judge(judges, list(by_number.values()), list(by_number)):
+            own = list(by_number.values())
+            for judged in judge(judges, own, list(by_number), self._usage):
                 number = judged.number
                 findings = [f for f in judged.findings if f.score >= self._least]
                 self.ranking.add(by_number[number], findings)

@@ -35,8 +35,10 @@ class Task(NamedTuple):
     @property
     def corrected(self) -> List[EntitySpan]:
         """RETURNS (List[EntitySpan]): The entities of the context as suggested."""
-        kept = [span for span in self.entities if span not in self.finding.annotated]
-        return sorted([*kept, *self.finding.suggested])
+        kept = [
+            span for span in self.entities if span not in self.finding.change.annotated
+        ]
+        return sorted([*kept, *self.finding.change.suggested])
 
     def text_of(self, start: int, end: int) -> str:
         """RETURNS (str): The text of tokens of the context, counted from the document's
@@ -64,7 +66,7 @@ def task_of(doc: Doc, finding: Finding) -> Task:
     for ent in doc.ents:
         if ent.start < end and ent.end > start:
             start, end = min(start, ent.start), max(end, ent.end)
-    for span in finding.suggested:
+    for span in finding.change.suggested:
         start, end = min(start, span.start), max(end, span.end)
     context = doc[start:end]
     return Task(
@@ -121,11 +123,13 @@ def describe(task: Task, group: int) -> Dict[str, Any]:
     finding = task.finding
     return {
         "score": finding.score,
+        "evidence": finding.evidence,
         "log_odds": finding.log_odds,
-        "kind": finding.kind,
-        "what": KINDS[finding.kind],
-        "annotated": _quote(task, finding.annotated),
-        "suggested": _quote(task, finding.suggested),
+        "usage": finding.usage,
+        "kind": finding.change.kind,
+        "what": KINDS[finding.change.kind],
+        "annotated": _quote(task, finding.change.annotated),
+        "suggested": _quote(task, finding.change.suggested),
         "probability": finding.probability,
         "suggested_probability": finding.suggested_probability,
         "group": group,
@@ -152,7 +156,7 @@ def _annotated(task: Task, vocab_doc: Doc) -> Annotated:
     spans = []
     for span in task.corrected:
         own = doc[span.start - task.start : span.end - task.start]
-        is_new = span in task.finding.suggested
+        is_new = span in task.finding.change.suggested
         score = task.finding.suggested_probability if is_new else None
         spans.append(
             LabelledSpan(

@@ -10,7 +10,8 @@ from spacy_crf_tagger.evaluation.annotation_errors.decisions import (
 )
 from spacy_crf_tagger.evaluation.annotation_errors.findings import (
     EntitySpan,
-    finding_of,
+    Finding,
+    change_of,
 )
 from spacy_crf_tagger.evaluation.annotation_errors.tasks import (
     task_of,
@@ -30,7 +31,10 @@ def doc():
 
 def task_for(doc, annotated, suggested):
     spans = [[EntitySpan(*span) for span in each] for each in (annotated, suggested)]
-    return task_of(doc, finding_of(doc, 0, *spans, -3.0, -0.1))
+    start = min(span.start for each in spans for span in each)
+    end = max(span.end for each in spans for span in each)
+    change = change_of(*spans)
+    return task_of(doc, Finding(0, start, end, change, 0.1, 0.8, 2.0, 1.0, 3.0))
 
 
 def write_lines(path, *records):
