@@ -43,7 +43,7 @@ class Usage:
         """Compare how often words are annotated as suggested and as they are, elsewhere
         in the corpus: the mean of the logarithms of the ratios.
 
-        doc (Doc): A document that was added.
+        doc (Doc): A document of the corpus.
         tokens (Iterable[int]): The tokens; those without a letter or digit count only
             if there are no others.
         annotated (Sequence[EntitySpan]): The annotated entities that they are in.
@@ -55,17 +55,18 @@ class Usage:
         share = _SMOOTHING / len(self._labels)
         total = 0.0
         for token in words:
-            word, own = _word(token), token.ent_type_
-            numbers = [
-                # Without this occurrence.
-                self._counts[word, label] - (label == own and token.ent_iob > 0) + share
-                for label in (
-                    label_at(suggested, token.i),
-                    label_at(annotated, token.i),
-                )
-            ]
-            total += math.log(numbers[0] / numbers[1])
+            right, wrong = (
+                self._elsewhere(token, label_at(spans, token.i))
+                for spans in (suggested, annotated)
+            )
+            total += math.log((right + share) / (wrong + share))
         return total / len(words)
+
+    def _elsewhere(self, token: Token, label: str) -> int:
+        """RETURNS (int): How often a word has a label, without this occurrence."""
+        is_own = token.ent_iob and token.ent_type_ == label
+        # A document that was not added has no occurrence to leave out.
+        return max(self._counts[_word(token), label] - bool(is_own), 0)
 
 
 def label_at(spans: Sequence[EntitySpan], token: int) -> str:
