@@ -221,7 +221,10 @@ def find_errors(corpus: Path, output: Path, options: Options = DEFAULT) -> None:
                 on_page=options.on_page,
             )
     rows = sorted(counts.items(), key=lambda row: -row[1])
-    msg.table(rows, header=("Finding", "n"), aligns=("l", "r"), divider=True)
+    if rows:
+        msg.table(rows, header=("Finding", "n"), aligns=("l", "r"), divider=True)
+    else:
+        msg.info(f"No finding has a score of {options.least:g} or more (--least)")
     msg.good(f"Saved findings to {output}")
 
 

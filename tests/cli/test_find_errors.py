@@ -114,6 +114,19 @@ def test_page_needs_nothing_and_escapes_texts(crf, folder, tmp_path):
     assert "&lt;b&gt;" in page
 
 
+def test_only_the_best_are_written(crf, folder, tmp_path):
+    files = (folder / "corpus.spacy", tmp_path / "out")
+    model = ("--model", folder / "model")
+    exit_code, text = crf("find-errors", *files, *model, "--limit", 1, "--least", 0)
+    assert exit_code == 0, text
+    assert len(lines_of(files[1] / "findings.jsonl")) == 1
+    exit_code, text = crf("find-errors", *files, *model, "--least", 1)
+    assert exit_code == 0, text
+    assert "No finding" in text
+    assert sorted(os.listdir(files[1])) == FILES
+    assert json.loads((files[1] / "label-studio.json").read_text("utf8")) == []
+
+
 def test_decisions_are_applied(crf, folder, found, tmp_path):
     records = lines_of(found / "findings.jsonl")[:2]
     lines = [json.dumps({**r, "answer": "accept"}) + "\n" for r in records]
