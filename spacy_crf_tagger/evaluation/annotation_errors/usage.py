@@ -9,9 +9,9 @@ from spacy.tokens import Doc, Token
 from .findings import EntitySpan
 
 OUTSIDE = ""
-# What is added to the number of a word's occurrences, for all labels together: little,
-# so that a word which is always annotated alike speaks loudly.
-_SMOOTHING = 0.2
+# What is added to the number of a word's occurrences with a label: little, so that a
+# word which is always annotated alike speaks loudly.
+_SMOOTHING = 0.1
 
 
 class Usage:
@@ -21,7 +21,6 @@ class Usage:
 
     def __init__(self) -> None:
         self._counts: Counter[Tuple[str, str]] = Counter()
-        self._labels = {OUTSIDE}
 
     def add(self, doc: Doc) -> None:
         """Count the words of a document that are annotated.
@@ -31,7 +30,6 @@ class Usage:
         for token in doc:
             if token.ent_iob:
                 self._counts[_word(token), token.ent_type_] += 1
-        self._labels.update(ent.label_ for ent in doc.ents)
 
     def log_ratio(
         self,
@@ -52,14 +50,13 @@ class Usage:
         """
         words = [doc[i] for i in tokens]
         words = [w for w in words if any(map(str.isalnum, w.text))] or words
-        share = _SMOOTHING / len(self._labels)
         total = 0.0
         for token in words:
             right, wrong = (
                 self._elsewhere(token, label_at(spans, token.i))
                 for spans in (suggested, annotated)
             )
-            total += math.log((right + share) / (wrong + share))
+            total += math.log((right + _SMOOTHING) / (wrong + _SMOOTHING))
         return total / len(words)
 
     def _elsewhere(self, token: Token, label: str) -> int:

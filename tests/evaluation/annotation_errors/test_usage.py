@@ -34,7 +34,7 @@ def test_other_occurrences_are_counted(nlp):
     for each in (doc, *others):
         usage.add(each)
     person, place = EntitySpan(0, 1, PERSON), EntitySpan(0, 1, PLACE)
-    share = 0.2 / 3
+    share = 0.1
     ratio = usage.log_ratio(doc, [0], [person], [place])
     assert ratio == pytest.approx(math.log((3 + share) / share))
     ratio = usage.log_ratio(doc, [0], [person], [])
