@@ -1,4 +1,5 @@
 import json
+import math
 import os
 from html.parser import HTMLParser
 
@@ -58,6 +59,9 @@ def test_findings(found):
         ("label", "Ada Lovelace (PLACE)", "Ada Lovelace (PERSON)"),
         ("missing", "", "Paris (PLACE)"),
     }
+    usage = {r["meta"]["kind"]: r["meta"]["usage"] for r in best}
+    assert usage["missing"] == pytest.approx(math.log(1.1 / 0.1))  # one other Paris
+    assert usage["label"] == 0
     for record in best:
         meta = record["meta"]
         assert meta["probability"] < 0.1 < 0.8 < meta["suggested_probability"]

@@ -91,5 +91,6 @@ def _word(token: Token) -> str:
     """RETURNS (str): The form of a word, without regard to case unless it looks like an
     abbreviation.
     """
-    is_abbreviation = token.is_upper and len(token) > 1
-    return str(token.text if is_abbreviation else token.lower_)
+    text = str(token.text)
+    # Not by attributes of tokens, which only vocabularies of a language compute.
+    return text if text.isupper() and len(text) > 1 else text.lower()
