@@ -57,9 +57,11 @@ class Judges:
                     "entities."
                 )
             self._pipes.append(pipe)
-        schemes = {(pipe.scheme.tags, pipe.scheme.name)[1] for pipe in self._pipes}
-        if len(schemes) > 1 or len({pipe.labels for pipe in self._pipes}) > 1:
-            raise ValueError("models that differ in their labels or tags judge as one.")
+        if len({(pipe.scheme.name, pipe.labels) for pipe in self._pipes}) > 1:
+            raise ValueError(
+                "models that judge together differ in their labels or tag schemes. "
+                "Train them with the same."
+            )
 
     @property
     def scheme(self) -> TagScheme:
