@@ -79,6 +79,8 @@ def test_scores_of_documents_and_tokens(found):
     assert second["text"][slice(*second["tokens"][-1])] == "Paris"
     assert second["token_scores"][-1] > 0.9
     assert silent["score"] == 0
+    assert {first["rank"], second["rank"]} == {1, 2}
+    assert silent["rank"] == 3
     assert silent["findings"] == 0
 
 

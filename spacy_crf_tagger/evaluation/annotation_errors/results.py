@@ -68,9 +68,11 @@ def _label_studio_pieces(groups: Sequence[Group]) -> Iterator[str]:
 
 
 def _document_lines(search: Search, docs: Iterable[Doc]) -> Iterator[str]:
+    ranks = search.doc_ranks()
     for number, doc in enumerate(docs):
         record = {
             "doc": number,
+            "rank": ranks.get(number),
             "score": search.doc_score(number),
             "findings": search.n_findings(number),
             "text": doc.text,

@@ -63,6 +63,13 @@ class Search:
         """RETURNS (float): The score of a document; 0 if it has not been judged."""
         return self._docs.get(number, 0.0)
 
+    def doc_ranks(self) -> Dict[int, int]:
+        """RETURNS (Dict[int, int]): The rank of each document that has been judged, from
+        1, the most probably wrong first.
+        """
+        order = sorted(self._docs, key=lambda number: (-self._docs[number], number))
+        return {number: rank for rank, number in enumerate(order, start=1)}
+
     def n_findings(self, number: int) -> int:
         """RETURNS (int): How many findings a document has."""
         return self._n_findings.get(number, 0)
