@@ -64,8 +64,8 @@ class Search:
         return self._docs.get(number, 0.0)
 
     def doc_ranks(self) -> Dict[int, int]:
-        """RETURNS (Dict[int, int]): The rank of each document that has been judged, from
-        1, the most probably wrong first.
+        """RETURNS (Dict[int, int]): The rank of each document that has been judged: 1
+        for the one that most probably has an error.
         """
         order = sorted(self._docs, key=lambda number: (-self._docs[number], number))
         return {number: rank for rank, number in enumerate(order, start=1)}
