@@ -31,6 +31,7 @@ def main() -> None:
     print_tagging()
     print_calibration()
     print_partial_annotation()
+    print_find_errors()
     print_speed()
     print_growth()
     print_crf()
@@ -132,6 +133,26 @@ def print_partial_annotation() -> None:
             + ("–" if variant in ("full annotation", "outside") else percent(share))
             + " |"
         )
+
+
+def print_find_errors() -> None:
+    """Print how well known errors of annotation are found, and by the best method of
+    cleanlab, figure by figure.
+    """
+    print(
+        "\n| training part, 5% damaged | AP | first 100 | AP of tokens | of documents |"
+    )
+    print("| --- | --- | --- | --- | --- |")
+    keys = ("average_precision", "precision_of_100", "token_ap", "document_ap")
+    for corpus, name in NAMES.items():
+        if not (RESULTS / f"find-errors-{corpus}.json").exists():
+            continue
+        *_, methods = read(f"find-errors-{corpus}")["results"].values()
+        own = methods.pop("find-errors")
+        best = {key: max(each[key] for each in methods.values()) for key in keys}
+        for method, figures in (("`find-errors`", own), ("cleanlab", best)):
+            shown = " | ".join(f"{figures[key]:.2f}" for key in keys)
+            print(f"| {name}, {method} | {shown} |")
 
 
 def print_speed() -> None:

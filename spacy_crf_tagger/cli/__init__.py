@@ -13,6 +13,7 @@ from .compare import compare_cli
 from .convert import convert_cli
 from .debug_data import debug_data_cli
 from .export import export_cli
+from .find_errors import find_errors_cli
 from .init_config import init_config_cli
 from .migrate import migrate_cli
 from .set_settings import set_cli
@@ -21,9 +22,10 @@ from .vectors import OLD_NAME, renamed_cli, vectors_cli
 from .warm_up import warm_up_cli
 
 HELP = """Data, configs, scores and predictions of entity recognisers and taggers:
-convert, check and export annotated text, make configs, compare evaluations, calibrate
-probabilities, change settings, try pipelines, annotate texts at scale, make word
-vectors and word clusters, and compile kernels ahead.
+convert, check and export annotated text, find errors in it, choose what to annotate
+next, make configs, learn from teachers, compare and report how good pipelines are,
+calibrate probabilities, promise a recall, change settings, try pipelines, annotate texts
+at scale, make word vectors and word clusters, and compile kernels ahead.
 """
 
 app = typer.Typer(name="crf", help=HELP, no_args_is_help=True)
@@ -37,6 +39,7 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(debug_data_cli)
 app.command("annotate")(annotate_cli)
+app.command("find-errors")(find_errors_cli)
 app.command("compare")(compare_cli)
 app.command("show")(show_cli)
 app.command("calibrate")(calibrate_cli)

@@ -17,22 +17,31 @@ def prodigy_lines(documents: Iterable[Annotated]) -> Iterator[str]:
     YIELDS (str): The lines, with their ends.
     """
     for document in documents:
-        record: Dict[str, Any] = {
-            "text": document.doc.text,
-            "tokens": [
-                {
-                    "text": token.text,
-                    "start": token.idx,
-                    "end": token.idx + len(token),
-                    "id": token.i,
-                    "ws": bool(token.whitespace_),
-                }
-                for token in document.doc
-            ],
-        }
-        if document.is_annotated:
-            record["spans"] = [_prodigy_span(span) for span in document.spans]
-        yield dump(record) + "\n"
+        yield dump(prodigy_task(document)) + "\n"
+
+
+def prodigy_task(document: Annotated) -> Dict[str, Any]:
+    """Make a task of Prodigy.
+
+    document (Annotated): A document.
+    RETURNS (Dict[str, Any]): What a line has of it.
+    """
+    record: Dict[str, Any] = {
+        "text": document.doc.text,
+        "tokens": [
+            {
+                "text": token.text,
+                "start": token.idx,
+                "end": token.idx + len(token),
+                "id": token.i,
+                "ws": bool(token.whitespace_),
+            }
+            for token in document.doc
+        ],
+    }
+    if document.is_annotated:
+        record["spans"] = [_prodigy_span(span) for span in document.spans]
+    return record
 
 
 def doccano_lines(documents: Iterable[Annotated]) -> Iterator[str]:

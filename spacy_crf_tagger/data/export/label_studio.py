@@ -19,12 +19,18 @@ def label_studio_pieces(documents: Iterable[Annotated]) -> Iterator[str]:
     """
     before = "["
     for number, document in enumerate(documents, start=1):
-        yield f"{before}\n{dump(_task(number, document))}"
+        yield f"{before}\n{dump(label_studio_task(number, document))}"
         before = ","
     yield "[]\n" if before == "[" else "\n]\n"
 
 
-def _task(number: int, document: Annotated) -> Dict[str, Any]:
+def label_studio_task(number: int, document: Annotated) -> Dict[str, Any]:
+    """Make a task of Label Studio.
+
+    number (int): The number of the task.
+    document (Annotated): A document.
+    RETURNS (Dict[str, Any]): The task.
+    """
     annotations: List[Dict[str, Any]] = []
     task: Dict[str, Any] = {
         "id": number,

@@ -1,0 +1,90 @@
+"""Show findings as a page of HTML that needs nothing else."""
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from spacy.tokens import Doc
+
+from .findings import KINDS, EntitySpan
+from .groups import Group
+from .tasks import Task, to_prodigy
+
+_TEMPLATE = "page.jinja"
+
+
+def render_page(
+    groups: Sequence[Group], *, corpus: str, n_docs: int, n_findings: int, limit: int
+) -> str:
+    """Render the best findings, by their groups, with buttons that write decisions.
+
+    groups (Sequence[Group]): The groups, best first.
+    corpus (str): What the corpus is called.
+    n_docs (int): How many documents it has.
+    n_findings (int): How many findings there are in all.
+    limit (int): How many of them to show at least, if there are as many.
+    RETURNS (str): The page. Texts of the corpus are escaped.
+    """
+    shown: List[Dict[str, Any]] = []
+    tasks: List[Dict[str, Any]] = []
+    nothing = Doc(_vocab())
+    for group in groups:
+        if len(tasks) >= limit:
+            break
+        first = group.tasks[0].finding
+        contexts = []
+        for task in group.tasks:
+            record = to_prodigy(task, group.number, nothing)
+            kept = ("text", "spans", "finding")
+            tasks.append({key: record[key] for key in kept})
+            contexts.append({"number": len(tasks) - 1, "pieces": _pieces(task)})
+        shown.append(
+            {
+                "number": group.number,
+                "what": KINDS[first.change.kind],
+                "annotated": _quote(group.tasks[0], first.change.annotated),
+                "suggested": _quote(group.tasks[0], first.change.suggested),
+                "contexts": contexts,
+            }
+        )
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent, encoding="utf8"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=True,
+    )
+    # No text of the corpus can end the script.
+    data = json.dumps(tasks).replace("<", "\\u003c")
+    return environment.get_template(_TEMPLATE).render(
+        corpus=corpus,
+        n_docs=n_docs,
+        n_findings=n_findings,
+        n_shown=len(tasks),
+        groups=shown,
+        tasks=data,
+    )
+
+
+def _vocab() -> Any:
+    from spacy.vocab import Vocab
+
+    return Vocab()
+
+
+def _quote(task: Task, spans: Sequence[EntitySpan]) -> str:
+    return ", ".join(f"{task.text_of(s.start, s.end)} ({s.label})" for s in spans)
+
+
+def _pieces(task: Task) -> Dict[str, Any]:
+    finding = task.finding
+    end = task.start + len(task.words)
+    return {
+        "before": task.text_of(task.start, finding.start),
+        "inside": task.text_of(finding.start, finding.end),
+        "after": task.text_of(finding.end, end),
+        "doc": finding.doc,
+        "probability": f"{finding.probability:.3f}",
+        "suggested_probability": f"{finding.suggested_probability:.3f}",
+    }

@@ -1,0 +1,218 @@
+import json
+import math
+import os
+from html.parser import HTMLParser
+
+import pytest
+import spacy
+from spacy.tokens import DocBin, Span
+
+from spacy_crf_tagger.cli.recipes import recipe_config
+from spacy_crf_tagger.data.read_spacy import read_docs
+from tests.helpers.component import (
+    SMALL_MODEL,
+    TRAIN_DATA,
+    entities,
+    make_examples,
+    trained_nlp,
+)
+
+FILES = ["documents.jsonl", "findings.html", "findings.jsonl", "label-studio.json"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A pipeline, and a corpus with a wrong label and an entity that is missing."""
+    path = tmp_path_factory.mktemp("errors")
+    nlp = trained_nlp()
+    nlp.to_disk(path / "model")
+    first, second = (example.y for example in make_examples(nlp))
+    first.set_ents([Span(first, 0, 2, "PLACE"), *first.ents[1:]], default="outside")
+    second.set_ents(second.ents[:1], default="outside")
+    silent = nlp.make_doc("Nobody annotated <b>Paris</b>")
+    DocBin(docs=[first, second, silent]).to_disk(path / "corpus.spacy")
+    return path
+
+
+@pytest.fixture
+def found(crf, folder, tmp_path):
+    output = tmp_path / "errors"
+    files = (folder / "corpus.spacy", output)
+    exit_code, text = crf("find-errors", *files, "--model", folder / "model")
+    assert exit_code == 0, text
+    assert f"Saved findings to {output}" in text
+    assert sorted(os.listdir(output)) == FILES
+    return output
+
+
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text("utf8").splitlines()]
+
+
+def test_findings(found):
+    best = lines_of(found / "findings.jsonl")[:2]
+    shown = {
+        (r["meta"]["kind"], r["meta"]["annotated"], r["meta"]["suggested"])
+        for r in best
+    }
+    assert shown == {
+        ("label", "Ada Lovelace (PLACE)", "Ada Lovelace (PERSON)"),
+        ("missing", "", "Paris (PLACE)"),
+    }
+    usage = {r["meta"]["kind"]: r["meta"]["usage"] for r in best}
+    assert usage["missing"] == pytest.approx(math.log(1.1 / 0.1))  # one other Paris
+    assert usage["label"] == 0
+    for record in best:
+        meta = record["meta"]
+        assert meta["probability"] < 0.1 < 0.8 < meta["suggested_probability"]
+        assert meta["score"] > 0.9
+        text = record["text"]
+        assert [text[s["start"] : s["end"]] for s in record["spans"]]
+
+
+def test_scores_of_documents_and_tokens(found):
+    documents = lines_of(found / "documents.jsonl")
+    assert [each["doc"] for each in documents] == [0, 1, 2]
+    first, second, silent = documents
+    assert min(first["score"], second["score"]) > 0.9
+    assert min(first["token_scores"][:2]) > 0.9 > 0.5 > max(first["token_scores"][2:])
+    assert second["text"][slice(*second["tokens"][-1])] == "Paris"
+    assert second["token_scores"][-1] > 0.9
+    assert silent["score"] == 0
+    assert {first["rank"], second["rank"]} == {1, 2}
+    assert silent["rank"] == 3
+    assert silent["findings"] == 0
+
+
+def test_label_studio_tasks(found):
+    tasks = json.loads((found / "label-studio.json").read_text("utf8"))
+    records = lines_of(found / "findings.jsonl")
+    assert len(tasks) == len(records)
+    for task, record in zip(tasks, records, strict=True):
+        assert task["data"]["finding"] == record["finding"]
+        [prediction] = task["predictions"]
+        assert len(prediction["result"]) == len(record["spans"])
+        assert prediction["score"] == pytest.approx(record["meta"]["score"], abs=1e-3)
+
+
+class Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags = []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        assert not {"src", "href"} & {name for name, _ in attrs}
+
+
+def test_page_needs_nothing_and_escapes_texts(crf, folder, tmp_path):
+    nlp = spacy.load(folder / "model")
+    doc = nlp.make_doc("We left <b>x</b></script><i> for Paris")
+    doc.set_ents([Span(doc, 2, 4, "PLACE")], default="outside")
+    DocBin(docs=[doc]).to_disk(tmp_path / "c.spacy")
+    options = ("--model", folder / "model", "--least", 0)
+    crf("find-errors", tmp_path / "c.spacy", tmp_path / "out", *options)
+    page = (tmp_path / "out" / "findings.html").read_text("utf8")
+    parser = Tags()
+    parser.feed(page)
+    assert not {"b", "i", "link", "img"} & {*parser.tags}
+    assert parser.tags.count("script") == 2
+    assert "&lt;b&gt;" in page
+
+
+def test_only_the_best_are_written(crf, folder, tmp_path):
+    files = (folder / "corpus.spacy", tmp_path / "out")
+    model = ("--model", folder / "model")
+    exit_code, text = crf("find-errors", *files, *model, "--limit", 1, "--least", 0)
+    assert exit_code == 0, text
+    assert len(lines_of(files[1] / "findings.jsonl")) == 1
+    exit_code, text = crf("find-errors", *files, *model, "--least", 1)
+    assert exit_code == 0, text
+    assert "No finding" in text
+    assert sorted(os.listdir(files[1])) == FILES
+    assert json.loads((files[1] / "label-studio.json").read_text("utf8")) == []
+
+
+def test_decisions_are_applied(crf, folder, found, tmp_path):
+    records = lines_of(found / "findings.jsonl")[:2]
+    lines = [json.dumps({**r, "answer": "accept"}) + "\n" for r in records]
+    decisions = tmp_path / "decisions.jsonl"
+    decisions.write_text("".join(lines), "utf8")
+    files = (folder / "corpus.spacy", tmp_path / "new.spacy")
+    exit_code, text = crf("find-errors", *files, "--apply", decisions)
+    assert exit_code == 0, text
+    assert "documents changed: 2, entities removed: 1, added: 2" in text
+    nlp = spacy.blank("en")
+    expected = [entities(example.y) for example in make_examples(nlp, TRAIN_DATA)]
+    docs = list(read_docs(files[1], nlp.vocab))
+    assert [entities(doc) for doc in docs] == [*expected, []]
+    assert not any(token.ent_iob for token in docs[2])
+
+
+def test_what_cannot_be_applied(crf, folder, tmp_path):
+    decisions = tmp_path / "d.jsonl"
+    decisions.write_text('{"answer": "accept"}\n', "utf8")
+    corpus = folder / "corpus.spacy"
+    exit_code, text = crf("find-errors", corpus, tmp_path, "-a", decisions)
+    assert exit_code == 1
+    assert "must end with .spacy" in text
+    exit_code, text = crf("find-errors", corpus, corpus, "-a", decisions)
+    assert exit_code == 1
+    assert "also an input" in text
+    output = tmp_path / "new.spacy"
+    exit_code, text = crf("find-errors", corpus, output, "-a", decisions)
+    assert exit_code == 1
+    assert "line 1 is no finding" in text
+    assert not output.exists()
+
+
+def test_other_files_are_not_replaced(crf, folder, found):
+    (found / "decisions.jsonl").write_text("an afternoon of work")
+    files = (folder / "corpus.spacy", found)
+    exit_code, text = crf("find-errors", *files, "--model", folder / "model")
+    assert exit_code == 1
+    assert "decisions.jsonl" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--model", "absent"), "Can't load pipeline"),
+        (("--model", "a", "--config", "b"), "not both"),
+        (("--config", "absent.cfg"), "Can't read the config"),
+        (("--folds", "10"), "different texts cannot be divided"),
+        (("--component", "ner"), "Name one of them"),
+    ],
+)
+def test_what_cannot_be_done(crf, folder, tmp_path, options, message):
+    files = (folder / "corpus.spacy", tmp_path / "out")
+    exit_code, text = crf("find-errors", *files, *options)
+    assert exit_code == 1
+    assert message in text
+    assert not (tmp_path / "out").exists()
+
+
+def test_folds_are_trained(crf, tmp_path):
+    nlp = spacy.blank("en")
+    docs = []
+    for n in range(20):
+        doc = nlp(f"Letter {n} came from Paris with Ada")
+        place = Span(doc, 4, 5, "PLACE")
+        doc.set_ents([place, Span(doc, 6, 7, "PERSON")], default="outside")
+        docs.append(doc)
+    docs[5].set_ents([Span(docs[5], 6, 7, "PERSON")], default="outside")
+    DocBin(docs=docs).to_disk(tmp_path / "corpus.spacy")
+    config = recipe_config(["crf_ner"])
+    config["components"]["crf_ner"]["model"] = SMALL_MODEL
+    config["training"].update({"max_steps": 40, "eval_frequency": 40})
+    config["training"]["optimizer"]["learn_rate"] = 0.02
+    config.to_disk(tmp_path / "config.cfg")
+    files = (tmp_path / "corpus.spacy", tmp_path / "out")
+    options = ("--config", tmp_path / "config.cfg", "--folds", 2, "--seeds", 2)
+    exit_code, text = crf("find-errors", *files, *options)
+    assert exit_code == 0, text
+    assert "part 2 of 2, model 2 of 2" in text
+    best = lines_of(tmp_path / "out" / "findings.jsonl")[0]
+    assert best["meta"]["doc"] == 5
+    assert best["meta"]["suggested"] == "Paris (PLACE)"
+    assert len(lines_of(tmp_path / "out" / "documents.jsonl")) == 20
