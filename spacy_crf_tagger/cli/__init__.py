@@ -11,18 +11,19 @@ from .calibrate import calibrate_cli
 from .compare import compare_cli
 from .convert import convert_cli
 from .debug_data import debug_data_cli
+from .distill import distill_cli
 from .export import export_cli
 from .init_config import init_config_cli
 from .migrate import migrate_cli
 from .set_settings import set_cli
 from .show import show_cli
-from .vectors import OLD_NAME, renamed_cli, vectors_cli
+from .vectors import vectors_cli
 from .warm_up import warm_up_cli
 
 HELP = """Data, configs, scores and predictions of entity recognisers and taggers:
-convert, check and export annotated text, make configs, compare evaluations, calibrate
-probabilities, change settings, try pipelines, annotate texts at scale, make word
-vectors and compile kernels ahead.
+convert, check and export annotated text, make configs, train pipelines on what others
+know, compare evaluations, calibrate probabilities, change settings, try pipelines,
+annotate texts at scale, make word vectors and compile kernels ahead.
 """
 
 app = typer.Typer(name="crf", help=HELP, no_args_is_help=True)
@@ -35,6 +36,11 @@ app.command(
     # Settings of the config, as `spacy train` takes them.
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(debug_data_cli)
+app.command(
+    "distill",
+    # Settings of the config, as `spacy train` takes them.
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(distill_cli)
 app.command("annotate")(annotate_cli)
 app.command("compare")(compare_cli)
 app.command("show")(show_cli)
@@ -42,13 +48,6 @@ app.command("calibrate")(calibrate_cli)
 app.command("set")(set_cli)
 app.command("vectors")(vectors_cli)
 app.command("warm-up")(warm_up_cli)
-app.command(
-    OLD_NAME,
-    hidden=True,
-    add_help_option=False,
-    # Whatever it is given, the answer is the same.
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)(renamed_cli)
 # spaCy loads this module by its entry point, but takes from it only what is added here.
 spacy_app.add_typer(app)
 
