@@ -16,6 +16,7 @@ from thinc.api import Config
 from wasabi import msg
 
 from ..data.saving import check_pipeline
+from ..data.shards.inputs import Kind
 from ..data.source import UnreadableError
 from .errors import explained
 
@@ -57,6 +58,10 @@ def distill_cli(
             "patterns of .txt (a text on each line), .jsonl, .parquet or .spacy; may "
             "be given several times",
         ),
+    ] = None,
+    input_format: Annotated[
+        Optional[Kind],
+        typer.Option("--input-format", help="What texts are, if names do not tell"),
     ] = None,
     text_field: Annotated[
         str, typer.Option("--text-field", help="Column that has the text")
@@ -115,6 +120,7 @@ def distill_cli(
         output,
         overrides,
         texts=text or [],
+        input_format=input_format,
         text_field=text_field,
         weight=weight,
         temperature=temperature,
@@ -137,6 +143,7 @@ def distill(
     overrides: Optional[Dict[str, Any]] = None,
     *,
     texts: Sequence[str] = (),
+    input_format: Optional[Kind] = None,
     text_field: str = "text",
     weight: float = 1.0,
     temperature: float = 1.0,
@@ -151,6 +158,7 @@ def distill(
     overrides (Optional[Dict[str, Any]]): Values in the place of those in the config, by
         their names with dots.
     texts (Sequence[str]): Files, folders or patterns of texts without annotation.
+    input_format (Optional[Kind]): What they are, if their names do not tell.
     text_field (str): The column that has the text.
     weight (float): The share of the teacher in the loss; the rest is that of the
         annotation.
@@ -186,9 +194,10 @@ def distill(
         nlp = init_nlp(config, use_gpu=gpu_id)
         _, pipe = find_component(nlp, name)
         add_labels(pipe, config, teacher.labels)
+    msg.good("Initialized pipeline")
     _warn_of_labels(pipe.labels, teacher.labels)
     try:
-        examples = read_texts(texts, text_field, nlp)
+        examples = read_texts(texts, input_format, text_field, nlp)
     except UnreadableError as error:
         msg.fail(f"Can't read {error.path}", error, exits=1)
     msg.info(f"Teachers of {name}: {', '.join(teachers)}")

@@ -21,6 +21,7 @@ from spacy.training.loop import (
 )
 from spacy.util import registry, resolve_dot_names
 from thinc.api import fix_random_seed
+from wasabi import msg
 
 from ...data.saving import replacing_pipeline
 
@@ -107,6 +108,10 @@ def train(nlp: Language, texts: List[Example], output: Path) -> None:
         annotating_components=training["annotating_components"],
         before_update=training["before_update"],
     )
+    msg.info(f"Pipeline: {nlp.pipe_names}")
+    if frozen:
+        msg.info(f"Frozen components: {frozen}")
+    msg.info(f"Initial learn rate: {optimizer.learn_rate}")
     with nlp.select_pipes(disable=frozen):
         log_step, finish_log = training["logger"](nlp, sys.stdout, sys.stderr)
     try:
