@@ -74,7 +74,7 @@ def settings(folder, corpus="plain", steps=1, **others):
 def test_student_of_two_networks_reproduces_them(crf, folder, tmp_path):
     teachers = f"{folder / 'biluo'},{folder / 'bio'}"
     more = ["--text", folder / "texts.jsonl"]
-    more += settings(folder, steps=60, training__optimizer__learn_rate=0.02)
+    more += settings(folder, steps=40, training__optimizer__learn_rate=0.03)
     exit_code, text = crf("distill", teachers, folder / "student.cfg", tmp_path, *more)
     assert exit_code == 0, text
     assert "Texts without annotation: 2" in text
@@ -94,7 +94,7 @@ def test_student_of_two_networks_reproduces_them(crf, folder, tmp_path):
 
 def test_a_pipeline_of_rules_teaches_what_it_annotates(crf, folder, tmp_path):
     output = tmp_path / "out"
-    more = settings(folder, steps=30, training__optimizer__learn_rate=0.02)
+    more = settings(folder, steps=15, training__optimizer__learn_rate=0.03)
     exit_code, text = crf(
         "distill", folder / "rules", folder / "student.cfg", output, *more
     )

@@ -82,9 +82,9 @@ def test_scores_of_other_tags_are_refused():
 def test_student_learns_probabilities_across_schemes_and_orders(taught, learned):
     teacher, student = unsure(taught), initialized(learned, ("PLACE", "PERSON"))
     docs, own = docs_of(teacher), docs_of(student)
-    losses = distil(recognizer(student), recognizer(teacher), docs, own, steps=60)
-    assert losses[-1] < 0.02 * losses[0]
-    assert np.abs(marginals(teacher, docs) - marginals(student, own)).max() < 0.1
+    losses = distil(recognizer(student), recognizer(teacher), docs, own, steps=30)
+    assert losses[-1] < 0.05 * losses[0]
+    assert np.abs(marginals(teacher, docs) - marginals(student, own)).max() < 0.15
 
 
 def test_calibrated_probabilities_are_learned_at_any_temperature():
@@ -92,17 +92,17 @@ def test_calibrated_probabilities_are_learned_at_any_temperature():
     recognizer(teacher).temperature = 2.0
     docs, own = docs_of(teacher), docs_of(student)
     ner = recognizer(student)
-    distil(ner, recognizer(teacher), docs, own, steps=60, temperature=3.0)
+    distil(ner, recognizer(teacher), docs, own, steps=30, temperature=3.0)
     assert ner.settings.temperature == 1.0
-    assert np.abs(marginals(teacher, docs) - marginals(student, own)).max() < 0.1
+    assert np.abs(marginals(teacher, docs) - marginals(student, own)).max() < 0.15
 
 
 def test_independent_tags_and_a_crf_teach_each_other():
     for taught, learned in (("softmax", "crf"), ("crf", "softmax")):
         teacher, student = unsure(output=taught), initialized(output=learned)
         docs, own = docs_of(teacher), docs_of(student)
-        losses = distil(recognizer(student), recognizer(teacher), docs, own, steps=20)
-        assert losses[-1] < 0.5 * losses[0]
+        losses = distil(recognizer(student), recognizer(teacher), docs, own, steps=12)
+        assert losses[-1] < 0.7 * losses[0]
 
 
 def test_documents_do_not_change_and_losses_add_up():
@@ -121,7 +121,7 @@ def test_documents_do_not_change_and_losses_add_up():
 def test_a_label_that_the_teacher_lacks_becomes_impossible():
     teacher, student = unsure(labels=["PLACE"]), initialized(labels=("PERSON", "PLACE"))
     docs, own = docs_of(teacher), docs_of(student)
-    distil(recognizer(student), recognizer(teacher), docs, own, steps=30)
+    distil(recognizer(student), recognizer(teacher), docs, own, steps=12)
     ner = recognizer(student)
     person = np.concatenate([each.labels[:, 0] for each in ner.marginals(own)])
     assert person.max() < 0.05
@@ -158,12 +158,12 @@ def test_tagger_learns_from_tagger():
     pipe.cfg["labels"] = TAGS[::-1]
     pipe.initialize(lambda: [sample])
     docs, own = docs_of(teacher), docs_of(student)
-    losses = distil(pipe, tagger_of(teacher), docs, own, steps=60)
-    assert losses[-1] < 0.02 * losses[0]
+    losses = distil(pipe, tagger_of(teacher), docs, own, steps=30)
+    assert losses[-1] < 0.05 * losses[0]
     for mine, theirs in zip(
         pipe.marginals(own), tagger_of(teacher).marginals(docs), strict=True
     ):
-        np.testing.assert_allclose(mine[:, ::-1], theirs, atol=0.1)
+        np.testing.assert_allclose(mine[:, ::-1], theirs, atol=0.15)
     rest = random_potentials(len(TAGS)), random_potentials(len(TAGS), seed=1)
     _, gradients = pipe.get_teacher_student_loss(*rest)
     assert_gradients(
@@ -194,7 +194,7 @@ def test_spacys_ner_teaches_what_it_annotates():
     student = initialized()
     own = copy_tokens(docs, student)
     before = [doc.to_bytes() for doc in docs]
-    distil(recognizer(student), teacher.get_pipe("ner"), docs, own, steps=30)
+    distil(recognizer(student), teacher.get_pipe("ner"), docs, own, steps=15)
     assert [doc.to_bytes() for doc in docs] == before
     for doc, expected in zip(student.pipe(own), teacher.pipe(docs), strict=True):
         assert [(e.text, e.label_) for e in doc.ents] == [
@@ -280,8 +280,8 @@ def test_teachers_of_both_schemes_teach_together():
     ner, docs = recognizer(student), docs_of(student)
     examples = [Example(doc, doc) for doc in docs]
     with ner.learning_from(teacher):
-        losses = fit(student, examples, 60)
-    assert losses[-1]["crf_ner"] < 0.1 * losses[0]["crf_ner"]
+        losses = fit(student, examples, 20)
+    assert losses[-1]["crf_ner"] < 0.3 * losses[0]["crf_ner"]
 
 
 def test_labels_of_teachers_must_be_the_same():
