@@ -12,13 +12,14 @@ from .clusters import clusters_cli
 from .compare import compare_cli
 from .convert import convert_cli
 from .debug_data import debug_data_cli
+from .distill import distill_cli
 from .export import export_cli
 from .find_errors import find_errors_cli
 from .init_config import init_config_cli
 from .migrate import migrate_cli
 from .set_settings import set_cli
 from .show import show_cli
-from .vectors import OLD_NAME, renamed_cli, vectors_cli
+from .vectors import vectors_cli
 from .warm_up import warm_up_cli
 
 HELP = """Data, configs, scores and predictions of entity recognisers and taggers:
@@ -38,6 +39,11 @@ app.command(
     # Settings of the config, as `spacy train` takes them.
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(debug_data_cli)
+app.command(
+    "distill",
+    # Settings of the config, as `spacy train` takes them.
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(distill_cli)
 app.command("annotate")(annotate_cli)
 app.command("find-errors")(find_errors_cli)
 app.command("compare")(compare_cli)
@@ -47,13 +53,6 @@ app.command("set")(set_cli)
 app.command("vectors")(vectors_cli)
 app.command("clusters")(clusters_cli)
 app.command("warm-up")(warm_up_cli)
-app.command(
-    OLD_NAME,
-    hidden=True,
-    add_help_option=False,
-    # Whatever it is given, the answer is the same.
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)(renamed_cli)
 # spaCy loads this module by its entry point, but takes from it only what is added here.
 spacy_app.add_typer(app)
 

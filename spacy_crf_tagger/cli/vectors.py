@@ -19,8 +19,6 @@ from .loading import blank_pipeline, check_output, reading_docs, save_pipeline
 if TYPE_CHECKING:
     from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-# Of the command, which was once called otherwise.
-OLD_NAME = "distill"
 _EXAMPLES = 10
 
 
@@ -75,15 +73,6 @@ def vectors_cli(
         width=width,
         lang=lang,
         batch_size=batch_size,
-    )
-
-
-def renamed_cli() -> None:
-    """Say what the command is called now."""
-    msg.fail(
-        f"There is no command `spacy crf {OLD_NAME}` any more",
-        "It is called `spacy crf vectors` now, and takes the same arguments.",
-        exits=1,
     )
 
 

@@ -140,6 +140,20 @@ def pad_with_forbidden(scores: Array, n: int, axes: int) -> Array:
     return padded
 
 
+def sum_groups(array: Array, groups: NDArray[np.int64], n_groups: int) -> Array:
+    """Add up the entries of the last axis of an array by group.
+
+    array (Array): The array, [..., K].
+    groups (NDArray[int]): The group of each entry, [K].
+    n_groups (int): How many groups there are, G.
+    RETURNS (Array): The sums, [..., G].
+    """
+    members = zeros_like(array, (len(groups), n_groups))
+    entries = like_array(np.arange(len(groups)), array)
+    members[entries, like_array(groups, array)] = 1
+    return array @ members
+
+
 def forbid(scores: Array, allowed: Array) -> Array:
     """Forbid what scores are for.
 

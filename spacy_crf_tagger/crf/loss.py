@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import checks, limits
-from .arrays import Array, are_together, place_of
+from .arrays import Array, are_together, place_of, sum_groups
 from .backends.protocol import Backend
 from .inference import (
     forward_backward,
@@ -73,7 +73,11 @@ def negative_log_likelihood(
 
 
 def divergence(
-    student: Lattice, teacher: Lattice, backend: Optional[Backend] = None
+    student: Lattice,
+    teacher: Lattice,
+    backend: Optional[Backend] = None,
+    *,
+    tag_map: Optional[NDArray[np.int64]] = None,
 ) -> Tuple[Array, Potentials]:
     """Compute the Kullback-Leibler divergence of the student's distribution over
     paths from the teacher's, KL(teacher ‖ student), and its gradients with respect to
@@ -85,23 +89,28 @@ def divergence(
     teacher (Lattice): The distribution that it should stay close to. Whatever the
         teacher allows, the student must allow.
     backend (Optional[Backend]): Which kernels to use; chosen by the arrays if None.
+    tag_map (Optional[NDArray[int]]): The student's tag that each tag of the teacher's
+        stands for, [K of the teacher], if their tags differ. Several may stand for one,
+        as B and U of BILUO do for B of BIO. It is exact where different paths of the
+        teacher stand for different paths of the student.
     RETURNS (Tuple[Array, Potentials]): The sum of the divergences of all sequences,
         in nats, and its gradients.
     RAISES (ValueError): If a sequence has no allowed path, the student forbids what
-        the teacher allows, or the lattices differ in their shapes or the kind of their
-        arrays.
+        the teacher allows, the lattices differ in their shapes or the kind of their
+        arrays, or the map is not one of their tags.
     """
-    _require_same_sequences(student, teacher)
+    if tag_map is not None:
+        tag_map = _checked_map(tag_map, student, teacher)
+    _require_same_sequences(student, teacher, tag_map)
     ours = forward_backward(student, backend)
     theirs = forward_backward(teacher, backend)
     require_possible(theirs.log_z)
     require_possible(ours.log_z)
     value = (ours.log_z - theirs.log_z).sum()
-    for probabilities, theirs_scores, our_scores in (
-        (theirs.tags, teacher.emissions, student.emissions),
-        (theirs.transitions, teacher.transitions, student.transitions),
-        (theirs.start, teacher.start, student.start),
-        (theirs.end, teacher.end, student.end),
+    # Those of the student, for the tags of the teacher.
+    scores = student.scores if tag_map is None else _taken(student, tag_map)
+    for probabilities, theirs_scores, our_scores in zip(
+        theirs[1:], teacher.scores, scores, strict=True
     ):
         possible = probabilities > 0
         # Elsewhere both may be -inf, of which there is no difference.
@@ -112,15 +121,59 @@ def divergence(
             "The student forbids a tag or a step that the teacher allows, so that the "
             "divergence is infinite. Give both the same restrictions."
         )
+    if tag_map is not None:
+        theirs = _merged(theirs, tag_map, student.n_tags)
     return value, _difference(ours, theirs, student)
 
 
-def _require_same_sequences(a: Lattice, b: Lattice) -> None:
+def _checked_map(
+    tag_map: NDArray[np.int64], student: Lattice, teacher: Lattice
+) -> NDArray[np.int64]:
+    for lattice in (student, teacher):
+        require_lattice(lattice)
+    numbers = checks.as_indices(tag_map, "tag_map", student.n_tags)
+    if len(numbers) != teacher.n_tags:
+        raise ValueError(
+            f"tag_map has {len(numbers)} tags, but the teacher has {teacher.n_tags}."
+        )
+    return numbers
+
+
+def _taken(
+    lattice: Lattice, numbers: NDArray[np.int64]
+) -> Tuple[Array, Array, Array, Array]:
+    """RETURNS (Tuple): The scores of tags by their numbers, which may be repeated."""
+    emissions, transitions, start, end = lattice.scores
+    return (
+        emissions[:, numbers],
+        transitions[numbers][:, numbers],
+        start[numbers],
+        end[numbers],
+    )
+
+
+def _merged(
+    marginals: Marginals, groups: NDArray[np.int64], n_groups: int
+) -> Marginals:
+    """RETURNS (Marginals): The marginals of groups of tags."""
+    by_second = sum_groups(marginals.transitions, groups, n_groups)
+    return marginals._replace(
+        tags=sum_groups(marginals.tags, groups, n_groups),
+        transitions=sum_groups(by_second.T, groups, n_groups).T,
+        start=sum_groups(marginals.start, groups, n_groups),
+        end=sum_groups(marginals.end, groups, n_groups),
+    )
+
+
+def _require_same_sequences(
+    a: Lattice, b: Lattice, tag_map: Optional[NDArray[np.int64]] = None
+) -> None:
     for lattice in (a, b):
         require_lattice(lattice)
     # A lattice and its restrictions share their lengths.
     is_alike = a.lengths is b.lengths or np.array_equal(a.lengths, b.lengths)
-    if a.n_tags != b.n_tags or not is_alike:
+    have_same_tags = tag_map is not None or a.n_tags == b.n_tags
+    if not (have_same_tags and is_alike):
         raise ValueError(
             f"Two lattices are compared that differ in their tags ({a.n_tags} and "
             f"{b.n_tags}) or in the lengths of their sequences."

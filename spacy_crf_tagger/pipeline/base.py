@@ -31,13 +31,12 @@ from spacy.vocab import Vocab
 from thinc.api import Optimizer
 
 from ..crf import Lattice, Potentials, TagSet
-from .annotation import Annotation
-from .configured import ConfiguredTask
 from .documents import group_by_tokens, naming_document
 from .errors import few, warn_of_batch
 from .losses import rehearsal_loss
 from .model import CRFModel, ScoresLayer, check_model, for_crf, learn, score
 from .owners import Owners
+from .student import Student
 
 # Tokens that are predicted at once: bounds memory, whatever `nlp.pipe` passes.
 _MAX_TOKENS = 2**16
@@ -47,7 +46,7 @@ _MAX_CELLS = 2**23
 Self = TypeVar("Self", bound="CRFPipe")
 
 
-class CRFPipe(ConfiguredTask, TrainablePipe):  # type: ignore[misc]
+class CRFPipe(Student, TrainablePipe):  # type: ignore[misc]
     """A component whose model scores the tags of a conditional random field. A subclass
     overrides the methods of `TagTask` and spaCy's `set_annotations`, and has a
     `Setting` for each of its settings.
@@ -241,10 +240,9 @@ class CRFPipe(ConfiguredTask, TrainablePipe):  # type: ignore[misc]
         self._require_built()
         with self._working():
             # Before the forward pass, since new labels make the model grow.
-            annotation = self._annotation(examples)
-            self._scores_layer.scorer.wake()
+            loss_of = self._training_loss(examples)
+            self._wake()
             docs = [example.predicted for example in examples]
-            loss_of = partial(self._loss, docs, annotation)
             loss = learn(self.model, docs, drop, self.tag_set, loss_of)
             if sgd:
                 self.finish_update(sgd)
@@ -385,14 +383,8 @@ class CRFPipe(ConfiguredTask, TrainablePipe):  # type: ignore[misc]
         if not self.is_built:
             raise ValueError(Errors.E109.format(name=self.name))
 
-    def _annotation(self, examples: List[Example]) -> Annotation:
-        """Read annotation, and add labels that are new, as `ner` does."""
-        annotation = self.read_annotation(examples)
-        if annotation.new_labels:
-            for label in annotation.new_labels:
-                self.add_label(label)
-            annotation = self.read_annotation(examples)
-        return annotation
+    def _wake(self) -> None:
+        self._scores_layer.scorer.wake()
 
     def _one_by_one(self, docs: Sequence[Doc], error: Exception) -> Iterator[Doc]:
         n_annotated = 0
@@ -402,12 +394,6 @@ class CRFPipe(ConfiguredTask, TrainablePipe):  # type: ignore[misc]
                 yield annotated
         if n_annotated == len(docs):
             warn_of_batch(self.name, n_annotated, error)
-
-    def _loss(
-        self, docs: Sequence[Doc], annotation: Annotation, potentials: Potentials
-    ) -> Tuple[float, Potentials]:
-        with naming_document(docs, self.advice):
-            return self.loss(annotation, potentials)
 
     @contextmanager
     def _loading(self, exclude: Sequence[str]) -> Iterator[None]:

@@ -12,7 +12,8 @@ from ..crf import (
     negative_log_likelihood,
     path_loss,
 )
-from ..crf.arrays import Array, pad_with_forbidden
+from ..crf.alignment import corresponding_tags, is_identity
+from ..crf.arrays import Array, like_array, pad_with_forbidden
 from .annotation import UNKNOWN, Mask, Tags, known_mask
 
 
@@ -82,6 +83,44 @@ def rehearsal_loss(
         training_lattice(_with_tags(taught, tag_set.n_tags), tag_set),
     )
     return float(loss), mean_gradients(gradients, potentials)
+
+
+def distillation_loss(
+    taught: Potentials,
+    taught_tags: TagSet,
+    potentials: Potentials,
+    tag_set: TagSet,
+    temperature: float = 1.0,
+) -> Tuple[float, Potentials]:
+    """Compute how far the distribution over analyses is from a teacher's, both at a
+    temperature (Hinton et al. 2015, "Distilling the knowledge in a neural network").
+    The loss is multiplied by its square, as there, so that the size of the gradients
+    does not depend on it.
+
+    taught (Potentials): The scores of the teacher.
+    taught_tags (TagSet): What they are for: tags that say all that ours say.
+    potentials (Potentials): The scores of the model.
+    tag_set (TagSet): The tags.
+    temperature (float): What both scores are divided by.
+    RETURNS (Tuple[float, Potentials]): The divergence in nats, summed over the
+        documents, and the gradients of its mean over the documents.
+    RAISES (ValueError): If there is no analysis of a document that the teacher allows,
+        or the scores are not for the same documents.
+    """
+    tag_map = corresponding_tags(taught_tags, tag_set)
+    is_free = potentials.transitions is None and taught.transitions is None
+    constraints = None if is_free else taught_tags.constraints
+    teacher = taught.map(lambda scores: like_array(scores, potentials.emissions))
+    if temperature != 1.0:
+        teacher = teacher.divided_by(temperature)
+        potentials = potentials.divided_by(temperature)
+    loss, gradients = divergence(
+        training_lattice(potentials, tag_set),
+        Lattice.build(teacher, constraints),
+        tag_map=None if is_identity(tag_map) else tag_map,
+    )
+    mean = mean_gradients(gradients, potentials)
+    return float(loss) * temperature**2, mean.scaled(temperature)
 
 
 def mean_gradients(gradients: Potentials, potentials: Potentials) -> Potentials:

@@ -59,6 +59,7 @@ def test_a_terminal_may_lack_characters(tmp_path):
         (["compare"], "--output --names METRICS_JSON"),
         (["show"], "--path --require PIPELINE TEXT"),
         (["warm-up"], "container"),
+        (["distill"], "TEACHER STUDENT_CONFIG OUT --teacher --text --weight Example"),
         (["vectors"], "--words --width --lang --batch-size ENCODER OUTPUT DOCS"),
     ],
 )
@@ -66,7 +67,3 @@ def test_help(crf, command, options):
     exit_code, text = crf(*command, "--help")
     assert exit_code == 0
     assert all(option in text for option in options.split())
-
-
-def test_help_does_not_show_an_old_name(crf):
-    assert "distill" not in crf("--help").output

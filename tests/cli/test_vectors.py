@@ -325,12 +325,3 @@ def test_encoder_is_not_overwritten(crf, encoder, write_words):
     assert exit_code == 1
     assert "also an input" in text
     assert sorted(path.name for path in encoder.iterdir()) == before
-
-
-@pytest.mark.parametrize(
-    "arguments", ["", "--help", "encoder new a.spacy --words words.txt -W 9 --what"]
-)
-def test_old_name_tells_the_new_one(crf, arguments):
-    exit_code, text = crf("distill", *arguments.split())
-    assert exit_code == 1
-    assert "spacy crf vectors" in text
