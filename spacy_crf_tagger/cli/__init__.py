@@ -12,6 +12,7 @@ from .compare import compare_cli
 from .convert import convert_cli
 from .debug_data import debug_data_cli
 from .export import export_cli
+from .guarantee import guarantee_cli
 from .init_config import init_config_cli
 from .migrate import migrate_cli
 from .set_settings import set_cli
@@ -21,8 +22,8 @@ from .warm_up import warm_up_cli
 
 HELP = """Data, configs, scores and predictions of entity recognisers and taggers:
 convert, check and export annotated text, make configs, compare evaluations, calibrate
-probabilities, change settings, try pipelines, annotate texts at scale, make word
-vectors and compile kernels ahead.
+probabilities, guarantee recall, change settings, try pipelines, annotate texts at
+scale, make word vectors and compile kernels ahead.
 """
 
 app = typer.Typer(name="crf", help=HELP, no_args_is_help=True)
@@ -39,6 +40,7 @@ app.command("annotate")(annotate_cli)
 app.command("compare")(compare_cli)
 app.command("show")(show_cli)
 app.command("calibrate")(calibrate_cli)
+app.command("guarantee")(guarantee_cli)
 app.command("set")(set_cli)
 app.command("vectors")(vectors_cli)
 app.command("warm-up")(warm_up_cli)
