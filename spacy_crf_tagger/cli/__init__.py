@@ -15,6 +15,7 @@ from .export import export_cli
 from .guarantee import guarantee_cli
 from .init_config import init_config_cli
 from .migrate import migrate_cli
+from .select import select_cli
 from .set_settings import set_cli
 from .show import show_cli
 from .vectors import OLD_NAME, renamed_cli, vectors_cli
@@ -22,8 +23,8 @@ from .warm_up import warm_up_cli
 
 HELP = """Data, configs, scores and predictions of entity recognisers and taggers:
 convert, check and export annotated text, make configs, compare evaluations, calibrate
-probabilities, guarantee recall, change settings, try pipelines, annotate texts at
-scale, make word vectors and compile kernels ahead.
+probabilities, guarantee recall, choose what to annotate next, change settings, try
+pipelines, annotate texts at scale, make word vectors and compile kernels ahead.
 """
 
 app = typer.Typer(name="crf", help=HELP, no_args_is_help=True)
@@ -41,6 +42,7 @@ app.command("compare")(compare_cli)
 app.command("show")(show_cli)
 app.command("calibrate")(calibrate_cli)
 app.command("guarantee")(guarantee_cli)
+app.command("select")(select_cli)
 app.command("set")(set_cli)
 app.command("vectors")(vectors_cli)
 app.command("warm-up")(warm_up_cli)
