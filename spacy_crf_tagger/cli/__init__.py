@@ -15,8 +15,10 @@ from .debug_data import debug_data_cli
 from .distill import distill_cli
 from .export import export_cli
 from .find_errors import find_errors_cli
+from .guarantee import guarantee_cli
 from .init_config import init_config_cli
 from .migrate import migrate_cli
+from .select import select_cli
 from .set_settings import set_cli
 from .show import show_cli
 from .vectors import vectors_cli
@@ -49,6 +51,8 @@ app.command("find-errors")(find_errors_cli)
 app.command("compare")(compare_cli)
 app.command("show")(show_cli)
 app.command("calibrate")(calibrate_cli)
+app.command("guarantee")(guarantee_cli)
+app.command("select")(select_cli)
 app.command("set")(set_cli)
 app.command("vectors")(vectors_cli)
 app.command("clusters")(clusters_cli)

@@ -125,6 +125,12 @@ def calibrate(
             "Documents that the pipeline has learned, or that are of another kind than "
             "it knows, say little about its probabilities.",
         )
+    if pipe.cfg.get("candidates_key") is not None and after != before:
+        msg.warn(
+            "The floors of candidates were found at the temperature before",
+            "Run `spacy crf guarantee` again: what it promised does not hold any more.",
+        )
+        nlp.meta.get("guarantees", {}).pop(name, None)
     save_pipeline(nlp, output)
     if plot is not None and measured_after.size:
         with explained("Can't write the plot", OSError):

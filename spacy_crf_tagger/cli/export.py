@@ -78,7 +78,7 @@ def export(
     losses, content = Losses(), Content()
 
     def check() -> None:
-        _report_losses(losses, export_format)
+        report_losses(losses, export_format)
         if not content.n_docs:
             msg.fail(f"No document in {docs_path}", exits=1)
         _check_spans_key(content, spans_key)
@@ -117,7 +117,12 @@ def _read_all(paths: list[Path], content: Content) -> Iterator[Doc]:
             progress.update(size)
 
 
-def _report_losses(losses: Losses, export_format: ExportFormat) -> None:
+def report_losses(losses: Losses, export_format: ExportFormat) -> None:
+    """Print what a format cannot hold.
+
+    losses (Losses): What was lost.
+    export_format (ExportFormat): The format.
+    """
     if not losses.counts:
         return
     msg.warn(f"The format {export_format.value} cannot hold")

@@ -62,6 +62,19 @@ def set_cli(
             "--spans-key", help="Where doc.spans holds entities with scores, or null"
         ),
     ] = None,
+    candidates_key: Annotated[
+        Optional[str],
+        typer.Option(
+            "--candidates-key",
+            help="Where doc.spans holds all spans above the floor, or null",
+        ),
+    ] = None,
+    candidates_floor: Annotated[
+        Optional[str],
+        typer.Option(
+            "--candidates-floor", help="What the probability of these must be above"
+        ),
+    ] = None,
     overwrite: Annotated[
         Optional[bool],
         typer.Option(
@@ -97,6 +110,8 @@ def set_cli(
         "decoder": decoder,
         "presets": presets,
         "spans_key": spans_key,
+        "candidates_key": candidates_key,
+        "candidates_floor": candidates_floor,
         "overwrite": overwrite,
         "scores_key": scores_key,
     }
@@ -105,8 +120,9 @@ def set_cli(
         for name, value in given.items()
         if value is not None
     }
-    if settings.get("threshold") is not None:
-        settings["threshold"] = _read_number(str(threshold))
+    for name in ("threshold", "candidates_floor"):
+        if settings.get(name) is not None:
+            settings[name] = _read_number(str(settings[name]))
     set_settings(model, output, settings, component=component, evaluate=evaluate)
 
 

@@ -47,6 +47,7 @@ def test_a_terminal_may_lack_characters(tmp_path):
     ("command", "options"),
     [
         ([], "convert init-config migrate compare show calibrate vectors warm-up"),
+        ([], "guarantee select"),
         (
             ["convert"],
             "--format --lang --n-sents --label-column --md5 --strict INPUT OUTPUT",

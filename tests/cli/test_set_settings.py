@@ -49,6 +49,10 @@ def test_settings_of_the_pipeline_itself_change(crf, folder, tmp_path):
     settings = recognizer(spacy.load(model)).settings
     assert (settings.decoder, settings.presets) == ("mbr", "ignore")
     assert (settings.spans_key, settings.threshold) == (None, 0.25)
+    options = ["--candidates-key", "all", "--candidates-floor", "0.125"]
+    assert crf("set", model, model, *options).exit_code == 0
+    settings = recognizer(spacy.load(model)).settings
+    assert (settings.candidates_key, settings.candidates_floor) == ("all", 0.125)
     assert spacy.load(model).meta["performance"]["ents_f"] == 0.125
     exit_code, text = crf("set", model, model, "--threshold", "None")
     assert recognizer(spacy.load(model)).threshold is None

@@ -30,6 +30,9 @@ NER_VALUES = {
     "entity_ratio_weight": 3.0,
     "incorrect_spans_key": "wrong",
     "label_weights": {"PERSON": 2.0},
+    "candidates_key": "candidates",
+    "candidates_floor": 0.125,
+    "label_floors": {"PERSON": 0.25},
 }
 TAGGER_VALUES = {
     "attribute": "_.chunk",
@@ -107,6 +110,7 @@ def test_tagger_setting_takes_effect_at_once():
         ("crf_ner", "decoder", "greedy", "unknown decoder 'greedy': choose one of"),
         ("crf_ner", "spans_key", "", "spans_key must be a name or null"),
         ("crf_ner", "label_weights", {"ANIMAL": 2.0}, r"\['ANIMAL'\], but the labels"),
+        ("crf_ner", "label_floors", {"O": 0.5}, r"label_floors names \['O'\], but"),
         ("crf_ner", "temperature", 0, "temperature must be a number from"),
         ("crf_tagger", "attribute", "POS", "are no universal parts of speech"),
         ("crf_tagger", "overwrite", 1, "overwrite must be true or false"),

@@ -63,7 +63,9 @@ class Columns:
         }
         own = [*_entities(assigned, ners), *_tokens(assigned, taggers)]
         own += _cats(assigned)
-        if any("doc.spans" in nlp.get_pipe_meta(name).assigns for name in others):
+        others_assign = (nlp.get_pipe_meta(name).assigns for name in others)
+        writes_spans = any("doc.spans" in names for names in others_assign)
+        if writes_spans or any(ner.settings.candidates_key for ner in ners):
             own.append(_spans(ners))
         if min_probability is not None:
             own.append(

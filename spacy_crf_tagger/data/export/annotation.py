@@ -1,7 +1,7 @@
 """What a document says of its spans, and what of that a format cannot hold."""
 
 from collections import Counter
-from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from spacy.attrs import ENT_IOB, ENT_TYPE
 from spacy.tokens import Doc, Span
@@ -15,7 +15,11 @@ IDS = "ids of spans"
 CATS = "categories of texts"
 TOKEN_ATTRIBUTES = "tags, lemmas or parses"
 SENTENCES = "starts of sentences"
+NOTES = "notes on texts, such as why they were chosen"
 RESPELT_LABELS = "spellings of labels, with _ for whitespace"
+
+# Where `doc.user_data` has notes on a text for annotators: a mapping to plain values.
+NOTES_KEY = "spacy_crf_tagger.notes"
 
 _SCORES_KEY = "scores"
 _BEGIN = 3
@@ -46,11 +50,13 @@ class Holds(NamedTuple):
     missing (bool): Tokens without annotation.
     scores (bool): Probabilities of spans.
     sentences (bool): Where sentences start.
+    notes (bool): Notes on texts.
     """
 
     missing: bool = False
     scores: bool = False
     sentences: bool = False
+    notes: bool = False
 
 
 class LabelledSpan(NamedTuple):
@@ -86,6 +92,12 @@ class Annotated(NamedTuple):
     spans: List[LabelledSpan]
     missing: Set[int]
     model: Optional[str]
+
+    @property
+    def notes(self) -> Mapping[str, Any]:
+        """RETURNS (Mapping[str, Any]): Notes on the text."""
+        notes: Mapping[str, Any] = self.doc.user_data.get(NOTES_KEY, {})
+        return notes
 
     @property
     def is_annotated(self) -> bool:
@@ -186,6 +198,8 @@ def _count_others(
         losses.add(f"spans in doc.spans[{name!r}]", n_others)
     if any(doc.has_annotation(name) for name in _OF_TOKENS):
         losses.add(TOKEN_ATTRIBUTES, len(doc))
+    if not holds.notes:
+        losses.add(NOTES, len(doc.user_data.get(NOTES_KEY, ())))
     if not holds.sentences:
         # The first token starts one in any text.
         losses.add(SENTENCES, sum(token.is_sent_start is True for token in doc[1:]))

@@ -5,8 +5,8 @@ from typing import Any, Dict, Iterable, Iterator, List
 
 from .annotation import Annotated, Holds, LabelledSpan
 
-PRODIGY_HOLDS = Holds(scores=True)
-DOCCANO_HOLDS = Holds()
+PRODIGY_HOLDS = Holds(scores=True, notes=True)
+DOCCANO_HOLDS = Holds(notes=True)
 
 
 def prodigy_lines(documents: Iterable[Annotated]) -> Iterator[str]:
@@ -41,6 +41,8 @@ def prodigy_task(document: Annotated) -> Dict[str, Any]:
     }
     if document.is_annotated:
         record["spans"] = [_prodigy_span(span) for span in document.spans]
+    if document.notes:
+        record["meta"] = dict(document.notes)  # Prodigy shows it below the text
     return record
 
 
@@ -58,6 +60,8 @@ def doccano_lines(documents: Iterable[Annotated]) -> Iterator[str]:
                 [span.start_char, span.end_char, span.label] for span in document.spans
             ]
             record["label"] = spans
+        # What it does not know is metadata to Doccano.
+        record.update(document.notes)
         yield dump(record) + "\n"
 
 

@@ -5,7 +5,7 @@ from typing import Any, Dict, Iterable, Iterator, List
 from .annotation import Annotated, Holds
 from .json_lines import dump
 
-HOLDS = Holds(scores=True)
+HOLDS = Holds(scores=True, notes=True)
 # The names in Label Studio's own template for named entities.
 _FROM_NAME, _TO_NAME, _TEXT = "label", "text", "text"
 
@@ -34,7 +34,8 @@ def label_studio_task(number: int, document: Annotated) -> Dict[str, Any]:
     annotations: List[Dict[str, Any]] = []
     task: Dict[str, Any] = {
         "id": number,
-        "data": {_TEXT: document.doc.text},
+        # All data are columns by which tasks can be sorted.
+        "data": {**document.notes, _TEXT: document.doc.text},
         "annotations": annotations,
     }
     result = _results(number, document)

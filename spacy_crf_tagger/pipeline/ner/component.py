@@ -32,7 +32,12 @@ from ..base import CRFPipe
 from ..setting import Setting
 from . import queries
 from .annotation import EntityAnnotation, read_annotation
-from .decoding import Prediction, predict_entities, prediction_lattice
+from .decoding import (
+    Prediction,
+    find_candidates,
+    predict_entities,
+    prediction_lattice,
+)
 from .objective import annotation_loss
 from .queries import Analysis, Candidate, ScoredSpan, TokenMarginals
 from .settings import Settings
@@ -68,9 +73,10 @@ DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 DEFAULT_SETTINGS = Settings().to_cfg()
 # Calibration finds it, and stores it with the weights.
 del DEFAULT_SETTINGS["temperature"]
-# Were this a section, spaCy would merge it with the user's before anybody has looked at
-# that, and fail at keys that are no strings.
+# Were these sections, spaCy would merge them with the user's before anybody has looked
+# at those, and fail at keys that are no strings.
 DEFAULT_SETTINGS["label_weights"] = None
+DEFAULT_SETTINGS["label_floors"] = None
 
 
 @Language.factory(
@@ -106,6 +112,9 @@ def make_crf_ner(
     entity_ratio_weight: float,
     incorrect_spans_key: Optional[str],
     label_weights: Optional[Dict[str, float]],
+    candidates_key: Optional[str],
+    candidates_floor: float,
+    label_floors: Optional[Dict[str, float]],
     scorer: Optional[Callable[..., Any]],
 ) -> "CRFEntityRecognizer":
     """Create a `crf_ner` component. What the settings mean is said at `Settings`.
@@ -127,6 +136,11 @@ def make_crf_ner(
         that are no entities.
     label_weights (Optional[Dict[str, float]]): How many times its weight an analysis
         gets in training for each token that it gets wrong, by label.
+    candidates_key (Optional[str]): Where `doc.spans` holds all spans that are more
+        probable than their floor, predicted or not.
+    candidates_floor (float): That floor.
+    label_floors (Optional[Dict[str, float]]): The floors of single labels, in its
+        place.
     scorer (Optional[Callable]): The scoring method.
     RETURNS (CRFEntityRecognizer): The component.
     RAISES (ValueError): For a setting that is not allowed.
@@ -147,6 +161,9 @@ def make_crf_ner(
         entity_ratio_weight=entity_ratio_weight,
         incorrect_spans_key=incorrect_spans_key,
         label_weights=label_weights or {},
+        candidates_key=candidates_key,
+        candidates_floor=candidates_floor,
+        label_floors=label_floors or {},
     )
     component.belong_to(nlp)
     return component
@@ -182,6 +199,9 @@ class CRFEntityRecognizer(CRFPipe):
     entity_ratio_weight = Setting[float]()
     incorrect_spans_key = Setting[Optional[str]]()
     label_weights = Setting[Mapping[str, float]]()
+    candidates_key = Setting[Optional[str]]()
+    candidates_floor = Setting[float]()
+    label_floors = Setting[Mapping[str, float]]()
 
     # spaCy's `ner` has a default name, too.
     def __init__(
@@ -231,7 +251,7 @@ class CRFEntityRecognizer(CRFPipe):
         return sorted({e.label_ for e in ents if e.label_ and e.label_[0] != "!"})
 
     def check_labels(self) -> None:
-        """Check that label weights are for labels.
+        """Check that the weights and floors of labels are for labels.
 
         RAISES (ValueError): If they are not.
         """
@@ -240,6 +260,12 @@ class CRFEntityRecognizer(CRFPipe):
             raise ValueError(
                 f"Component '{self.name}': label_weights names {unknown}, but the "
                 f"labels are {list(self.labels)}, and 'O' for tokens outside."
+            )
+        unknown = sorted(set(self.settings.label_floors) - set(self.labels))
+        if unknown:
+            raise ValueError(
+                f"Component '{self.name}': label_floors names {unknown}, but the "
+                f"labels are {list(self.labels)}."
             )
 
     def read_annotation(self, examples: Sequence[Example]) -> EntityAnnotation:
@@ -273,15 +299,27 @@ class CRFEntityRecognizer(CRFPipe):
         return read_annotation(examples, self.scheme, strings, settings).tags
 
     def analyse(self, docs: List[Doc], potentials: Potentials) -> List[Prediction]:
-        """RETURNS (List[Prediction]): The best entities, and their scores."""
-        return predict_entities(potentials, self.scheme, docs, self.settings)
+        """RETURNS (List[Prediction]): The best entities, and their scores; and the
+        candidates, if these are wanted.
+        """
+        settings = self.settings
+        predictions = predict_entities(potentials, self.scheme, docs, settings)
+        if settings.candidates_key is None:
+            return predictions
+        lattice = self.lattice(docs, potentials)
+        candidates = find_candidates(lattice, self.scheme, settings)
+        return [
+            prediction._replace(candidates=own)
+            for prediction, own in zip(predictions, candidates, strict=True)
+        ]
 
     def set_annotations(
         self, docs: Union[Doc, Iterable[Doc]], predictions: List[Prediction]
     ) -> None:
         """Write predicted entities to documents, and with their scores to their span
         group. Entities and blocked tokens that are set already stay, unless they are
-        to be ignored; they have no score.
+        to be ignored; they have no score. Candidates are written to a group of their
+        own, if there is a `candidates_key`.
 
         docs (Union[Doc, Iterable[Doc]]): The documents, or one.
         predictions (List[Prediction]): The result of `predict`.

@@ -8,18 +8,32 @@ from spacy.tokens import Doc
 
 from ...crf import Lattice, Potentials, TagScheme, viterbi
 from ...crf.arrays import to_numpy
+from ...crf.lattice import offsets_of
 from ...crf.risk import best_spans
 from ...crf.scheme import OUTSIDE, TaggedSpans
 from ...crf.spans import (
     Floats,
     LabelledSpan,
     ScoredSpans,
+    SpanPosterior,
     by_sequence,
     span_probabilities,
 )
 from ..annotation import Mask
 from .annotation import preset_mask
 from .settings import Settings
+
+
+class Candidates(NamedTuple):
+    """Spans of a document that are more probable than their floor. They may overlap.
+
+    spans (List[Tuple[int, int, int]]): First token, token after the last, and label
+        index of each span, ordered by their start.
+    scores (NDArray[float32]): The probability of each span with its label.
+    """
+
+    spans: List[LabelledSpan]
+    scores: NDArray[np.float32]
 
 
 class Prediction(NamedTuple):
@@ -29,10 +43,13 @@ class Prediction(NamedTuple):
         index of each entity.
     scores (Optional[NDArray[float32]]): The probability of each entity with its label;
         None if they were not computed.
+    candidates (Optional[Candidates]): All spans that are probable enough, whether they
+        were chosen or not; None if they are not wanted.
     """
 
     spans: List[LabelledSpan]
     scores: Optional[NDArray[np.float32]]
+    candidates: Optional[Candidates] = None
 
 
 def predict_entities(
@@ -66,6 +83,27 @@ def predict_entities(
         best = TaggedSpans(*(column[kept] for column in best))
         probabilities = probabilities[kept]
     return _predictions(best, lattice, probabilities)
+
+
+def find_candidates(
+    lattice: Lattice, scheme: TagScheme, settings: Settings
+) -> List[Candidates]:
+    """Find the spans of documents that are more probable than the floor of their label.
+
+    lattice (Lattice): All analyses of the documents.
+    scheme (TagScheme): The tags.
+    settings (Settings): The floors.
+    RETURNS (List[Candidates]): The spans of each document.
+    RAISES (ValueError): If a document has no possible analysis.
+    """
+    floors = np.array([settings.floor_of(label) for label in scheme.labels])
+    posterior = SpanPosterior(lattice, scheme)
+    posterior.require_possible()
+    found = posterior.above(float(floors.min(initial=1.0)))
+    found = found.take(np.flatnonzero(found.probability > floors[found.label]))
+    limits = np.searchsorted(found.start, offsets_of(lattice.lengths))[1:-1]
+    scores = np.split(np.minimum(found.probability, 1.0).astype(np.float32), limits)
+    return list(map(Candidates, by_sequence(found, lattice.lengths), scores))
 
 
 def prediction_lattice(

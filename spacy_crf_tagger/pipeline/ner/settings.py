@@ -1,13 +1,15 @@
 """Settings of `crf_ner`, and their checks."""
 
 from dataclasses import dataclass, field, replace
-from typing import Mapping, Optional
+from typing import Any, Mapping, Optional
 
 from ...crf.options import SHARE, Number
 from ...crf.scheme import POSITIONS
 from ..settings import CRFSettings
 
 _WEIGHT = Number(low=0.0, above_low=True)
+# At no token more than 1 / floor candidates overlap.
+_FLOOR = Number(low=1e-6, high=1.0)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class Settings(CRFSettings):
     label_weights (Dict[str, float]): How many times its weight an analysis gets in
         training for each token that it gets wrong, by the label of the annotated token
         ("O" outside).
+    candidates_key (Optional[str]): Where `doc.spans` holds all spans that are more
+        probable than their floor, predicted or not; None to look for none.
+    candidates_floor (float): That floor.
+    label_floors (Dict[str, float]): The floors of single labels, in its place.
     """
 
     choices = {
@@ -48,6 +54,7 @@ class Settings(CRFSettings):
         "entity_ratio": SHARE,
         "entity_ratio_margin": SHARE,
         "entity_ratio_weight": Number(low=0.0, high=1e6),
+        "candidates_floor": _FLOOR,
     }
 
     scheme: str = "biluo"
@@ -61,6 +68,13 @@ class Settings(CRFSettings):
     entity_ratio_weight: float = 10.0
     incorrect_spans_key: Optional[str] = None
     label_weights: Mapping[str, float] = field(default_factory=dict)
+    candidates_key: Optional[str] = None
+    candidates_floor: float = 0.01
+    label_floors: Mapping[str, float] = field(default_factory=dict)
+
+    def floor_of(self, label: str) -> float:
+        """RETURNS (float): What the probability of a candidate must be above."""
+        return float(self.label_floors.get(label, self.candidates_floor))
 
     def validate(self) -> None:
         """Check every value.
@@ -68,21 +82,30 @@ class Settings(CRFSettings):
         RAISES (ValueError): For a value that is not allowed; says which are.
         """
         super().validate()
-        for name in ("spans_key", "incorrect_spans_key"):
+        for name in ("spans_key", "incorrect_spans_key", "candidates_key"):
             key = getattr(self, name)
             if key is not None and (not isinstance(key, str) or not key):
                 raise ValueError(f"{name} must be a name or null, not {key!r}.")
-        if not isinstance(self.label_weights, Mapping):
+        if self.candidates_key is not None and self.candidates_key == self.spans_key:
             raise ValueError(
-                f"label_weights must map labels to weights, not {self.label_weights!r}."
+                f"candidates_key must differ from spans_key, which is "
+                f"{self.spans_key!r}, too."
             )
-        for label, weight in self.label_weights.items():
-            if not isinstance(label, str):
-                raise ValueError(
-                    f"label_weights: labels must be strings, not {label!r}."
-                )
-            if not _WEIGHT.allows(weight):
-                raise ValueError(
-                    f"label_weights: the weight of {label!r} must be "
-                    f"{_WEIGHT.describe()}, not {weight!r}."
-                )
+        _check_by_label("label_weights", self.label_weights, "weight", _WEIGHT)
+        _check_by_label("label_floors", self.label_floors, "floor", _FLOOR)
+
+
+def _check_by_label(name: str, values: Any, noun: str, rule: Number) -> None:
+    """RAISES (ValueError): If a setting does not map labels to numbers that it can
+    have.
+    """
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{name} must map labels to {noun}s, not {values!r}.")
+    for label, value in values.items():
+        if not isinstance(label, str):
+            raise ValueError(f"{name}: labels must be strings, not {label!r}.")
+        if not rule.allows(value):
+            raise ValueError(
+                f"{name}: the {noun} of {label!r} must be {rule.describe()}, not "
+                f"{value!r}."
+            )

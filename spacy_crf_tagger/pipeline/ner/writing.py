@@ -16,13 +16,14 @@ from .span_group import ScoredSpanGroup
 def write_prediction(
     doc: Doc, prediction: Prediction, labels: Sequence[str], settings: Settings
 ) -> None:
-    """Set the entities of a document, and its span group with scores. An entity that
-    was predicted before, and is now kept because it is set, keeps its score.
+    """Set the entities of a document, its span group with scores, and the group of
+    candidates. An entity that was predicted before, and is now kept because it is set,
+    keeps its score.
 
     doc (Doc): The document.
     prediction (Prediction): The predicted entities.
     labels (Sequence[str]): The labels that they are numbered by.
-    settings (Settings): Whether to respect what is set, and the name of the group.
+    settings (Settings): Whether to respect what is set, and the names of the groups.
     """
     presets, blocked = _presets(doc, settings)
     taken = _tokens_of([*presets, *blocked])
@@ -35,6 +36,11 @@ def write_prediction(
         if presets and key in doc.spans:
             predicted, scores = _with_earlier(doc, key, presets, predicted, scores)
         doc.spans[key] = ScoredSpanGroup(doc, name=key, spans=predicted, scores=scores)
+    key = settings.candidates_key
+    if key is not None and prediction.candidates is not None:
+        found, scores = prediction.candidates
+        spans = [_to_span(doc, span, labels) for span in found]
+        doc.spans[key] = ScoredSpanGroup(doc, name=key, spans=spans, scores=scores)
 
 
 def entities_of(

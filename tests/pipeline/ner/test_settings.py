@@ -44,6 +44,11 @@ UNKNOWN = [
     ("label_weights", ["PERSON"], r"map labels to weights, not \['PERSON'\]"),
     ("label_weights", 3, "map labels to weights, not 3"),
     ("label_weights", None, "map labels to weights, not None"),
+    ("candidates_key", "", "name or null"),
+    ("candidates_key", "crf_ner", "must differ from spans_key, which is 'crf_ner'"),
+    ("candidates_floor", 0.0, "from 1e-06 to 1, not 0.0"),
+    ("label_floors", {"PERSON": 0.0}, r"'PERSON'.*from 1e-06 to 1, not 0\.0"),
+    ("label_floors", 0.1, r"map labels to floors, not 0\.1"),
 ]
 unknown_values = pytest.mark.parametrize(
     ("name", "value", "message"), UNKNOWN, ids=[f"{n}={v!r}" for n, v, _ in UNKNOWN]
@@ -167,6 +172,9 @@ def test_settings_survive_saving(tmp_path):
         "entity_ratio_weight": 3.0,
         "incorrect_spans_key": "wrong",
         "label_weights": {"PERSON": 2.0, "O": 0.5},
+        "candidates_key": "candidates",
+        "candidates_floor": 0.0625,
+        "label_floors": {"PERSON": 0.75},
     }
     nlp = spacy.blank("en")
     nlp.add_pipe("crf_ner", config={**settings, "model": small_model()})
