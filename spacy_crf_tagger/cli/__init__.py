@@ -14,15 +14,16 @@ from .debug_data import debug_data_cli
 from .export import export_cli
 from .init_config import init_config_cli
 from .migrate import migrate_cli
+from .report import report_cli
 from .set_settings import set_cli
 from .show import show_cli
 from .vectors import OLD_NAME, renamed_cli, vectors_cli
 from .warm_up import warm_up_cli
 
 HELP = """Data, configs, scores and predictions of entity recognisers and taggers:
-convert, check and export annotated text, make configs, compare evaluations, calibrate
-probabilities, change settings, try pipelines, annotate texts at scale, make word
-vectors and compile kernels ahead.
+convert, check and export annotated text, make configs, compare evaluations, report on
+errors, calibrate probabilities, change settings, try pipelines, annotate texts at
+scale, make word vectors and compile kernels ahead.
 """
 
 app = typer.Typer(name="crf", help=HELP, no_args_is_help=True)
@@ -37,6 +38,7 @@ app.command(
 )(debug_data_cli)
 app.command("annotate")(annotate_cli)
 app.command("compare")(compare_cli)
+app.command("report")(report_cli)
 app.command("show")(show_cli)
 app.command("calibrate")(calibrate_cli)
 app.command("set")(set_cli)
