@@ -73,7 +73,8 @@ class Changes:
         by_kind: Counter[str] = Counter()
         for key, times in self._times.items():
             by_kind[key[0]] += times
-        comparison = compare_counts(ours.counts, theirs.counts, n_samples)
+        drawn = (both[0][2], both[1][2])
+        comparison = compare_counts(ours.counts, theirs.counts, drawn)
         changes = [
             Change(
                 *key,
@@ -83,7 +84,9 @@ class Changes:
             )
             for key, times in self._times.most_common()
         ]
-        return Difference(*names, comparison, overall, labels, dict(by_kind), changes)
+        return Difference(
+            *names, comparison, overall, labels, dict(by_kind.most_common()), changes
+        )
 
     def _add(self, kind: str, unit: Unit, ours: Judged, theirs: Judged) -> None:
         doc = ours.outcome.doc

@@ -96,6 +96,7 @@ class Collector:
         self._probabilities: List[Optional[float]] = []
         self._right: List[bool] = []
         self._n_gold = 0
+        self._scores: Dict[int, Tuple[Score, List[Score], Floats]] = {}
 
     def add(
         self, judged: Judged, of_gold: Optional[Mapping[int, float]] = None
@@ -107,6 +108,7 @@ class Collector:
             not predicted, by their number.
         """
         outcome = judged.outcome
+        self._scores.clear()
         if self.unit == "entity":
             own = count_muc(outcome.gold, outcome.predicted, judged.pairs)
             self._muc = {name: own[name].plus(each) for name, each in self._muc.items()}
@@ -191,9 +193,11 @@ class Collector:
 
     def scores(self, n_samples: int) -> Tuple[Score, List[Score], Floats]:
         """RETURNS (Tuple[Score, List[Score], NDArray[float64]]): The result of
-        `score_labels`.
+        `score_labels`, which is computed once.
         """
-        return score_labels(self.counts, n_samples)
+        if n_samples not in self._scores:
+            self._scores[n_samples] = score_labels(self.counts, n_samples)
+        return self._scores[n_samples]
 
     def muc(self) -> List[MucScore]:
         """RETURNS (List[MucScore]): The counts of MUC; none for tags."""

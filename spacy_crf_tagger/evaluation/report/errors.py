@@ -98,7 +98,7 @@ class ErrorLog:
             # Those that are as frequent stay in the order of the text.
             for key, times in self._times.most_common()
         ]
-        return Errors(dict(by_kind), groups)
+        return Errors(dict(by_kind.most_common()), groups)
 
     def _mean(self, key: ErrorKey) -> Optional[float]:
         if key not in self._probabilities:
