@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, List, Optional
+from typing import TYPE_CHECKING, Annotated, List, Optional
 
 import typer
 from spacy.cli._util import import_code, setup_gpu
@@ -13,6 +13,9 @@ from ..data.saving import check_file, replacing_file
 from ..data.source import UnreadableError
 from .errors import explained
 from .loading import load_pipeline
+
+if TYPE_CHECKING:
+    from ..evaluation.report.model import Section
 
 _CANT_WRITE = "Can't write the report"
 
@@ -129,11 +132,18 @@ def report(
     with explained(_CANT_WRITE, OSError), replacing_file(output) as temporary:
         temporary.write_text(render(made, output.suffix.lower()), encoding="utf8")
     for section in made.sections:
-        score = section.overall
-        shown = [
-            f"{name} {100 * value:.1f}"
-            for name, value in zip("PRF", score[4:7], strict=True)
-            if value is not None
-        ]
-        msg.text(f"{section.name}: {', '.join(shown)}")
+        msg.text(f"{section.name}: {_summarise(section)}")
     msg.good(f"Saved report to {output}")
+
+
+def _summarise(section: "Section") -> str:
+    """RETURNS (str): The most important scores of a section, in percent."""
+    score = section.overall
+    shown = {"P": score.precision, "R": score.recall, "F": score.f}
+    if section.unit == "tag":
+        shown = {"accuracy": score.recall}
+    return ", ".join(
+        f"{name} {100 * value:.1f}"
+        for name, value in shown.items()
+        if value is not None
+    )

@@ -1,6 +1,8 @@
 """Count what is right and wrong in documents that pass by."""
 
+from array import array
 from collections import Counter
+from math import nan
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -93,8 +95,8 @@ class Collector:
         self._muc = dict.fromkeys(SCHEMES, MucCounts())
         self._confusion: Counter[Tuple[str, str]] = Counter()
         self._seen, self._lengths, self._documents = Tallies(), Tallies(), Tallies()
-        self._probabilities: List[Optional[float]] = []
-        self._right: List[bool] = []
+        self._probabilities = array("d")  # NaN where there is none
+        self._right = array("b")
         self._n_gold = 0
         self._scores: Dict[int, Tuple[Score, List[Score], Floats]] = {}
 
@@ -119,7 +121,8 @@ class Collector:
             right = kind is None
             if predicted is not None and pair.predicted is not None:
                 self._right.append(right)
-                self._probabilities.append(outcome.probabilities[pair.predicted])
+                probability = outcome.probabilities[pair.predicted]
+                self._probabilities.append(nan if probability is None else probability)
                 self._count(predicted, judged, right, 1, 0, by_label)
             if gold is not None:
                 # What is right has been counted once.
@@ -257,16 +260,16 @@ class Collector:
         """RETURNS (Optional[Reliability]): How probabilities and correctness go
         together; None without probabilities.
         """
-        scored = zip(self._probabilities, self._right, strict=True)
-        known = [(p, right) for p, right in scored if p is not None]
-        if not known:
+        probabilities = np.array(self._probabilities)
+        known = ~np.isnan(probabilities)
+        if not known.any():
             return None
-        probabilities, right = zip(*known, strict=True)
-        return reliability(probabilities, right)
+        return reliability(probabilities[known], np.array(self._right)[known])
 
     def curve(self) -> List[CurvePoint]:
         """RETURNS (List[CurvePoint]): What a threshold does."""
-        return precision_recall(self._probabilities, self._right, self._n_gold)
+        probabilities = np.array(self._probabilities)
+        return precision_recall(probabilities, np.array(self._right), self._n_gold)
 
 
 def sentence_around(

@@ -1,8 +1,9 @@
 """Precision and recall over the threshold."""
 
-from typing import List, NamedTuple, Optional, Sequence
+from typing import List, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 _MOST_POINTS = 200
 
@@ -23,21 +24,22 @@ class CurvePoint(NamedTuple):
 
 
 def precision_recall(
-    probabilities: Sequence[Optional[float]], right: Sequence[bool], n_gold: int
+    probabilities: ArrayLike, right: ArrayLike, n_gold: int
 ) -> List[CurvePoint]:
     """Compute precision and recall of the predictions that a threshold keeps, for every
     threshold that changes something; of many, for some of them.
 
-    probabilities (Sequence[Optional[float]]): Of each prediction, which is always kept
-        if it has none.
-    right (Sequence[bool]): Whether each one is right.
+    probabilities (ArrayLike): Of each prediction, [E]; NaN for those without, which are
+        always kept.
+    right (ArrayLike): Whether each one is right, [E].
     n_gold (int): How many are annotated.
     RETURNS (List[CurvePoint]): The curve, from the lowest threshold to the highest;
         nothing if no prediction has a probability, or nothing is annotated.
     """
-    if n_gold == 0 or all(each is None for each in probabilities):
+    scores = np.asarray(probabilities, np.float64)
+    scores = np.where(np.isnan(scores), np.inf, scores)
+    if n_gold == 0 or not np.isfinite(scores).any():
         return []
-    scores = np.array([np.inf if p is None else p for p in probabilities], np.float64)
     order = np.argsort(-scores, kind="stable")
     scores, correct = scores[order], np.asarray(right, np.int64)[order]
     n_right, n_kept = np.cumsum(correct), np.arange(1, len(scores) + 1)

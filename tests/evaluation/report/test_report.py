@@ -230,15 +230,15 @@ def test_long_sentence_is_cut_around_the_error():
 
 
 def test_curve():
-    curve = precision_recall([0.9, None, 0.5, 0.5], [True, True, False, True], 4)
+    curve = precision_recall([0.9, np.nan, 0.5, 0.5], [True, True, False, True], 4)
     assert [point[:3] for point in curve] == [
         (0.5, 0.75, 0.75),
         (0.9, 1.0, 0.5),
     ]
-    assert precision_recall([None], [True], 1) == []
+    assert precision_recall([np.nan], [True], 1) == []
     assert precision_recall([], [], 1) == []
     many = np.random.default_rng(0).random(5000)
-    curve = precision_recall(list(many), list(many > 0.5), 4000)
+    curve = precision_recall(many, many > 0.5, 4000)
     assert len(curve) == 200
     assert curve[0].threshold == many.min()
     assert curve[-1].threshold == many.max()
