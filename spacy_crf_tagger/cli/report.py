@@ -53,7 +53,7 @@ def report_cli(
     against: Annotated[
         Optional[str],
         typer.Option(
-            "--against", "-a", metavar="MODEL", help="Pipeline to compare entities with"
+            "--against", "-a", metavar="MODEL", help="Pipeline to compare with"
         ),
     ] = None,
     samples: Annotated[
@@ -102,7 +102,7 @@ def report(
     test (Path): The annotated documents.
     output (Path): The file to write: `.html`, `.md` or `.json`.
     train (Optional[Path]): The documents that the pipeline has learned.
-    against (Optional[str]): A pipeline to compare entities with.
+    against (Optional[str]): A pipeline to compare with.
     samples (int): How many test sets to draw.
     """
     # Loads what only some commands need.

@@ -12,7 +12,6 @@ from typing import (
     List,
     NamedTuple,
     Optional,
-    Sequence,
     Tuple,
 )
 
@@ -25,7 +24,7 @@ from ...data.corpus_reading import read_located
 from ...data.read_spacy import find_spacy_files, read_docs
 from .changes import Changes
 from .model import Report, Section
-from .readers import EntityReader, Reader, TagReader, readers_of
+from .readers import Reader, readers_of
 
 _BATCH = 128
 Placed = Tuple[str, Example]
@@ -41,6 +40,16 @@ class Pipeline(NamedTuple):
 
     name: str
     nlp: Language
+
+
+class _Match(NamedTuple):
+    """What a pipeline has found, what another one has found, if there is one to compare
+    with, and what they differ in.
+    """
+
+    ours: Reader
+    theirs: Optional[Reader]
+    changes: Changes
 
 
 def make_report(
@@ -59,21 +68,17 @@ def make_report(
         made to.
     corpus (Path): Annotated documents: a `.spacy` file or a folder of them.
     train (Optional[Path]): The documents that it has learned.
-    against (Optional[Pipeline]): Another pipeline, to compare entities with.
+    against (Optional[Pipeline]): Another pipeline to compare with: its entities, and
+        the tags of a `crf_tagger` that sets the same attribute of the same tokens.
     n_samples (int): How many test sets to draw, to find out how certain scores are.
     progress (Callable[[Iterable[Doc]], Iterable[Doc]]): Passes the documents on one by
         one, such as a progress bar.
     RETURNS (Report): The report.
     RAISES (ValueError): If documents cannot be read, or there is nothing to compare.
     """
-    readers = readers_of(pipeline.nlp, _reader_of_forms(pipeline.nlp, train))
-    entities, tags = readers
-    theirs: Optional[EntityReader] = None
-    changes: Optional[Changes] = None
+    matches = _match(pipeline, against, train)
     others: Iterator[Optional[Placed]] = repeat(None)
     if against is not None:
-        theirs = readers_of(against.nlp, None)[0]
-        changes = Changes(*_names(pipeline.name, against.name))
         others = _analyse(against.nlp, corpus, iter)
     n_documents = n_tokens = 0
     # Without another pipeline, nothing goes with each document for ever.
@@ -81,27 +86,24 @@ def make_report(
     stream = zip(analysed, others, strict=against is not None)
     for batch in minibatch(stream, _BATCH):
         own = [placed for placed, _ in batch]
+        other = [placed for _, placed in batch if placed is not None]
         n_documents += len(own)
         n_tokens += sum(len(example.y) for _, example in own)
-        found = entities.read(own)
-        for reader in tags:
-            reader.read(own)
-        if theirs is not None and changes is not None:
-            of_theirs = theirs.read([other for _, other in batch if other is not None])
-            for one, other in zip(found, of_theirs, strict=True):
-                if one is not None and other is not None:
-                    changes.add(one, other)
-    sections = _sections(pipeline.nlp, entities, tags, n_samples)
+        for match in matches:
+            found = match.ours.read(own)
+            if match.theirs is not None:
+                match.changes.add(found, match.theirs.read(other))
+    sections = [
+        _section(match, pipeline.nlp, n_samples)
+        for match in matches
+        if match.ours.is_wanted
+    ]
     if not sections:
         raise ValueError(
-            f"there is nothing to report on: of {n_documents} documents in {corpus}, "
-            f"{entities.n_annotated} are annotated with entities or their absence, the "
-            f"pipeline {pipeline.nlp.pipe_names} finds no entity, and it has no "
-            "crf_tagger whose tags are annotated."
+            f"there is nothing to report on in {n_documents} documents of {corpus}. "
+            "Either they have no annotated entities, and no tags of a crf_tagger of "
+            f"the pipeline; or the pipeline, {pipeline.nlp.pipe_names}, finds neither."
         )
-    if theirs is not None and changes is not None and sections[0].unit == "entity":
-        difference = changes.finish(entities.collector, theirs.collector, n_samples)
-        sections[0] = sections[0]._replace(difference=difference)
     return Report(
         pipeline.name,
         str(corpus),
@@ -137,13 +139,33 @@ def _reader_of_forms(
     return lambda: (doc for path in files for doc in read_docs(path, nlp.vocab))
 
 
-def _sections(
-    nlp: Language, entities: EntityReader, tags: Sequence[TagReader], n_samples: int
-) -> List[Section]:
-    wanted: List[Reader] = [reader for reader in tags if reader.collector.n_gold]
-    if entities.is_wanted:
-        wanted.insert(0, entities)
-    return [reader.section(nlp, n_samples) for reader in wanted]
+def _match(
+    pipeline: Pipeline, against: Optional[Pipeline], train: Optional[Path]
+) -> List[_Match]:
+    """RETURNS (List[_Match]): What is reported on."""
+    entities, tags = readers_of(pipeline.nlp, _reader_of_forms(pipeline.nlp, train))
+    ours: List[Reader] = [entities, *tags]
+    theirs: List[Optional[Reader]] = [None] * len(ours)
+    names = ("", "")
+    if against is not None:
+        names = _names(pipeline.name, against.name)
+        others, other_tags = readers_of(against.nlp, None)
+        by_attribute = {reader.attribute: reader for reader in other_tags}
+        theirs = [others, *(by_attribute.get(reader.attribute) for reader in tags)]
+    return [
+        _Match(one, other, Changes(*names, one.collector.unit))
+        for one, other in zip(ours, theirs, strict=True)
+    ]
+
+
+def _section(match: _Match, nlp: Language, n_samples: int) -> Section:
+    section = match.ours.section(nlp, n_samples)
+    if match.theirs is None or not match.changes.are_comparable:
+        return section
+    difference = match.changes.finish(
+        match.ours.collector, match.theirs.collector, n_samples
+    )
+    return section._replace(difference=difference)
 
 
 def _names(ours: str, theirs: str) -> Tuple[str, str]:

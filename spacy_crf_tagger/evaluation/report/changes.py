@@ -1,10 +1,11 @@
 """What one pipeline gets right and another does not."""
 
 from collections import Counter
-from typing import Dict, List, Set, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from .collector import Collector, Judged, sentence_around
 from .forms import one_line
+from .matching import Pair
 from .model import Change, Difference
 from .outcomes import Unit
 from .scores import compare_counts, make_score
@@ -21,29 +22,47 @@ class Changes:
     texts that they differ in.
     """
 
-    def __init__(self, ours: str, theirs: str) -> None:
+    def __init__(self, ours: str, theirs: str, unit: str) -> None:
         """Start with no document.
 
         ours (str): The name of the one.
         theirs (str): The name of the other.
+        unit (str): What is compared, `entity` or `tag`.
         """
         self.ours = ours
         self.theirs = theirs
+        # Tags of other tokens cannot be compared.
+        self.are_comparable = True
+        self._unit = unit
         self._times: Counter[_Key] = Counter()
         self._sentences: Dict[_Key, List[Tuple[Sentence, Sentence]]] = {}
         self._n_kept = 0
 
-    def add(self, ours: Judged, theirs: Judged) -> None:
-        """Compare what both have found in a document.
+    def add(
+        self, ours: Sequence[Optional[Judged]], theirs: Sequence[Optional[Judged]]
+    ) -> None:
+        """Compare what both have found in documents.
 
-        ours (Judged): What the one has found.
-        theirs (Judged): What the other has found, in the same tokens.
+        ours (Sequence[Optional[Judged]]): What the one has found in each; None without
+            annotation.
+        theirs (Sequence[Optional[Judged]]): What the other has found in them.
         """
+        for one, other in zip(ours, theirs, strict=True):
+            if one is None or other is None:
+                self.are_comparable &= one is other
+            elif one.outcome.gold != other.outcome.gold:
+                self.are_comparable = False
+            else:
+                self._compare(one, other)
+
+    def _compare(self, ours: Judged, theirs: Judged) -> None:
         found = [_predicted(judged) for judged in (ours, theirs)]
         for unit in ours.outcome.gold:
             if (unit in found[0]) != (unit in found[1]):
                 name = self.ours if unit in found[0] else self.theirs
                 self._add(f"found by {name} only", unit, ours, theirs)
+        if self._unit == "tag":
+            return  # what the one has not found is wrong there
         gold = set(ours.outcome.gold)
         for name, own, other in (
             (self.ours, found[0], found[1]),
@@ -94,10 +113,14 @@ class Changes:
         self._times[key] += 1
         sentences = self._sentences.setdefault(key, [])
         if len(sentences) < _MOST_SENTENCES and self._n_kept < _MOST_KEPT:
-            sentences.append(
-                (sentence_around(ours, unit), sentence_around(theirs, unit))
-            )
+            sentences.append((self._cut(ours, unit), self._cut(theirs, unit)))
             self._n_kept += 1
+
+    def _cut(self, judged: Judged, unit: Unit) -> Sentence:
+        if self._unit == "entity":
+            return sentence_around(judged, unit)
+        number = judged.outcome.gold.index(unit)
+        return sentence_around(judged, unit, only=Pair(number, number))
 
 
 def _predicted(judged: Judged) -> Set[Unit]:

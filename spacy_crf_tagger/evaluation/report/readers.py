@@ -138,24 +138,40 @@ class TagReader:
         forms = None if train is None else Forms(train(), attribute)
         self.collector = Collector("tag", forms)
 
-    def read(self, batch: Sequence[Placed]) -> None:
+    @property
+    def attribute(self) -> str:
+        """RETURNS (str): The name of the attribute that has the tags."""
+        return self._tagger.token_attribute.name
+
+    @property
+    def is_wanted(self) -> bool:
+        """RETURNS (bool): Whether there is anything to say about tags."""
+        return bool(self.collector.n_gold)
+
+    def read(self, batch: Sequence[Placed]) -> List[Optional[Judged]]:
         """Read and count documents.
 
         batch (Sequence[Tuple[str, Example]]): Where each document is, and what has been
             found in it.
+        RETURNS (List[Optional[Judged]]): The documents; None for those without
+            annotation.
         """
         attribute, key = self._tagger.token_attribute, self._tagger.settings.scores_key
+        judged: List[Optional[Judged]] = []
         for place, example in batch:
             outcome = read_tags(example, attribute, key)
-            if outcome is not None:
-                self.collector.add(judge(outcome, place))
+            own = None if outcome is None else judge(outcome, place)
+            judged.append(own)
+            if own is not None:
+                self.collector.add(own)
+        return judged
 
     def section(self, nlp: Language, n_samples: int) -> Section:
         """RETURNS (Section): What there is to say."""
         frequencies = {
             name: own[2] for name, own in self.collector.counts.totals.items()
         }
-        title = f"Tags of {self._name} ({self._tagger.token_attribute.name})"
+        title = f"Tags of {self._name} ({self.attribute})"
         return _section(self.collector, title, n_samples)._replace(
             transitions=read_transitions(nlp, self._tagger, frequencies)
         )

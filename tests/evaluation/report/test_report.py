@@ -3,17 +3,19 @@
 import numpy as np
 import pytest
 import spacy
+from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc, DocBin
 
 from spacy_crf_tagger.evaluation.bootstrap import interval, resampled_totals
 from spacy_crf_tagger.evaluation.report.build import Pipeline, make_report
 from spacy_crf_tagger.evaluation.report.curves import precision_recall
 from spacy_crf_tagger.evaluation.report.outcomes import Unit
+from spacy_crf_tagger.evaluation.report.page import render
 from spacy_crf_tagger.evaluation.report.pieces import cut_pieces
 from spacy_crf_tagger.evaluation.report.sentences import cut_sentence
 from tests.helpers.calibration import make_unsure, sample_annotation, save_references
 from tests.helpers.component import recognizer
-from tests.helpers.tagging import make_unsure_tagger, sample_tags
+from tests.helpers.tagging import make_unsure_tagger, sample_tags, tagger_of
 
 PATTERNS = [("Ada", "PERSON"), ("Rome", "PLACE"), ("Grace", "PLACE")]
 
@@ -186,13 +188,39 @@ def test_tags(tmp_path):
     assert "By length" not in titles
 
 
+def test_difference_of_tags(tmp_path):
+    nlp = make_unsure_tagger()
+    corpus = save_references(sample_tags(nlp, 1.0, 2), tmp_path / "test.spacy")
+    other = make_unsure_tagger()
+    tagger_of(other).cfg["forbidden_pairs"] = [["N", "N"], ["D", "V"], ["P", "P"]]
+    ours, theirs = Pipeline("a", nlp), Pipeline("b", other)
+    [section] = make_report(ours, corpus, against=theirs).sections
+    difference = section.difference
+    right = [score.right for score in difference.overall]
+    found = [difference.times[f"found by {name} only"] for name in "ab"]
+    assert min(found) > 0
+    assert found[0] - found[1] == right[0] - right[1]
+    change = next(each for each in difference.changes if "found by a" in each.kind)
+    assert [mark.label for mark in change.ours[0].predicted] == [change.label]
+    [mark] = change.theirs[0].predicted
+    assert mark.label != change.label
+    # Of other tokens, or of none.
+    other.tokenizer = Tokenizer(other.vocab)
+    unlike = (Pipeline("b", other), Pipeline("c", ruler()))
+    for theirs in unlike:
+        report = make_report(ours, corpus, against=theirs)
+        assert report.sections[0].difference is None
+        for ending in (".html", ".md"):
+            assert "cannot be compared with" in render(report, ending)
+
+
 def test_nothing_to_report(tmp_path, corpus):
     nlp = spacy.blank("en")
-    with pytest.raises(ValueError, match="nothing to report on: of 3 documents"):
+    with pytest.raises(ValueError, match="nothing to report on in 3 documents"):
         make_report(Pipeline("blank", nlp), corpus)
     unannotated = tmp_path / "plain.spacy"
     DocBin(docs=[Doc(nlp.vocab, words=["Rome"])]).to_disk(unannotated)
-    with pytest.raises(ValueError, match="0 are annotated"):
+    with pytest.raises(ValueError, match="no annotated entities"):
         make_report(Pipeline("rules", ruler()), unannotated)
 
 
