@@ -26,10 +26,10 @@ from spacy.language import Language
 from spacy.training import Corpus, Example
 from wasabi import msg
 
+from spacy_crf_tagger.evaluation.bootstrap import f_score, paired_bootstrap
 from spacy_crf_tagger.evaluation.calibration import analyse_examples, fit_temperature
 from spacy_crf_tagger.evaluation.reliability import reliability, score_entities
 
-from .harness.bootstrap import f_score, paired_bootstrap
 from .harness.environment import describe
 from .harness.free_tags import FACTORY, best_tags, is_valid
 from .harness.training import (

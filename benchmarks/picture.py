@@ -1,9 +1,10 @@
 """docs/entities.png: a text with what a pipeline finds in it, drawn by displaCy.
+docs/report.png: the top of the report on that pipeline.
 
     python -m spacy project run all
     python -m benchmarks.picture
 
-It takes Chromium to turn displaCy's page into a picture.
+It takes Chromium to turn pages into pictures.
 """
 
 import argparse
@@ -32,7 +33,8 @@ COLOURS = {
     "PLACE": "#c7e5c0",
     "TIME": "#e4e4e4",
 }
-WIDTH, HEIGHT, SCALE, MARGIN = 900, 500, 2, 16
+REPORT = ROOT / "metrics" / "astronomy" / "report.html"
+SCALE, MARGIN = 2, 16
 
 
 def render(pipeline: str) -> str:
@@ -59,26 +61,36 @@ def crop(path: Path) -> None:
     matplotlib.image.imsave(path, np.ascontiguousarray(picture[tuple(parts)]))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pipeline", default=str(PIPELINE))
-    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "entities.png")
-    args = parser.parse_args()
+def photograph(page: Path, output: Path, size: tuple[int, int], scale: int) -> None:
+    """Turn the top of a page into a picture."""
     browser = next(filter(shutil.which, ("chromium", "google-chrome", "chrome")), None)
     if browser is None:
         raise SystemExit("There is no Chromium: apt-get install chromium")
+    if not page.exists():
+        raise SystemExit(f"There is no {page}: python -m spacy project run all")
+    command = [
+        *(browser, "--headless", "--no-sandbox", "--disable-gpu"),
+        *("--hide-scrollbars", f"--force-device-scale-factor={scale}"),
+        f"--window-size={size[0]},{size[1]}",
+        f"--screenshot={output.resolve()}",
+        page.resolve().as_uri(),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pipeline", default=str(PIPELINE))
+    parser.add_argument("--report", type=Path, default=REPORT)
+    parser.add_argument("--folder", type=Path, default=ROOT / "docs")
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.html"
         page.write_text(render(args.pipeline), "utf8")
-        command = [
-            *(browser, "--headless", "--no-sandbox", "--disable-gpu"),
-            *("--hide-scrollbars", f"--force-device-scale-factor={SCALE}"),
-            f"--window-size={WIDTH},{HEIGHT}",
-            f"--screenshot={args.output.resolve()}",
-            page.as_uri(),
-        ]
-        subprocess.run(command, check=True, capture_output=True)
-    crop(args.output)
+        picture = args.folder / "entities.png"
+        photograph(page, picture, (900, 500), SCALE)
+    crop(picture)
+    photograph(args.report, args.folder / "report.png", (1000, 1520), 1)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ import typer
 from numpy.typing import NDArray
 from spacy.training import Corpus, Example
 
+from spacy_crf_tagger.evaluation.bootstrap import f_score, paired_bootstrap
 from spacy_crf_tagger.evaluation.calibration import analyse_examples, fit_temperature
 
 from .ablation import BASELINE, show_table
-from .harness.bootstrap import f_score, paired_bootstrap
 from .harness.environment import describe
 from .harness.training import WORK, Budget, budgeted, config_path, train, write_result
 from .harness.treebanks import convert

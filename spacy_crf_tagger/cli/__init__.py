@@ -18,6 +18,7 @@ from .find_errors import find_errors_cli
 from .guarantee import guarantee_cli
 from .init_config import init_config_cli
 from .migrate import migrate_cli
+from .report import report_cli
 from .select import select_cli
 from .set_settings import set_cli
 from .show import show_cli
@@ -49,6 +50,7 @@ app.command(
 app.command("annotate")(annotate_cli)
 app.command("find-errors")(find_errors_cli)
 app.command("compare")(compare_cli)
+app.command("report")(report_cli)
 app.command("show")(show_cli)
 app.command("calibrate")(calibrate_cli)
 app.command("guarantee")(guarantee_cli)

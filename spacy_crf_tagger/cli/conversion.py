@@ -12,7 +12,7 @@ from ..data.formats import Format
 from ..data.readers import Options, read_file
 from ..data.reading import MAX_KEPT, Log
 from ..data.source import Source
-from .report import Content
+from .content import Content
 
 _DOCS_PER_UPDATE = 100
 

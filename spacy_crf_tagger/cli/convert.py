@@ -13,11 +13,11 @@ from ..data.read_hf import parse_labels
 from ..data.readers import Options, find_files
 from ..data.reading import Log
 from ..data.source import UnreadableError
+from .content import report_content, report_log, report_parts
 from .conversion import Reading
 from .errors import explained
 from .loading import blank_pipeline
 from .outputs import plan_output
-from .report import report_content, report_log, report_parts
 
 _CANT_WRITE = "Can't write the output file"
 

@@ -13,8 +13,8 @@ from ..data.export.annotation import Losses
 from ..data.export.writers import ExportFormat, check_export, write_export
 from ..data.read_spacy import find_spacy_files, read_docs
 from ..data.source import UnreadableError
+from .content import Content
 from .errors import explained
-from .report import Content
 
 _CANT_WRITE = "Can't write the output"
 

@@ -15,8 +15,8 @@ from ..data.writing import (
     write_parts,
     write_shards,
 )
+from .content import Content
 from .errors import explained
-from .report import Content
 
 
 class Output:

@@ -1,119 +1,149 @@
-"""Print what a converted file contains and what is wrong with it."""
+"""`spacy crf report`: how good a pipeline is, and where it fails."""
 
-from collections import Counter
-from itertools import groupby
+from functools import partial
 from pathlib import Path
-from typing import Mapping
+from typing import TYPE_CHECKING, Annotated, List, Optional
 
-from spacy.attrs import ENT_IOB
-from spacy.tokens import Doc
+import typer
+from spacy.cli._util import import_code, setup_gpu
+from tqdm import tqdm
 from wasabi import msg
 
-from ..data.reading import MAX_KEPT, Log, Problem, Tally
+from ..data.saving import check_file, replacing_file
+from ..data.source import UnreadableError
+from .errors import explained
+from .loading import load_pipeline
 
-_MAX_WIDTH = 100  # characters of a problem's text
+if TYPE_CHECKING:
+    from ..evaluation.report.model import Section
 
-
-class Content:
-    """How much there is in documents that pass by."""
-
-    def __init__(self) -> None:
-        self.n_docs = 0
-        self.n_tokens = 0
-        self.n_missing = 0
-        self.labels: Counter[str] = Counter()
-        self.n_grouped: Counter[str] = Counter()  # spans in each group
-
-    def add(self, doc: Doc) -> None:
-        """Count a document.
-
-        doc (Doc): The document.
-        """
-        self.n_docs += 1
-        self.n_tokens += len(doc)
-        self.n_missing += int((doc.to_array([ENT_IOB]) == 0).sum())
-        self.labels.update(span.label_ for span in doc.ents)
-        for name, group in doc.spans.items():
-            self.n_grouped[name] += len(group)
-
-    @property
-    def n_entities(self) -> int:
-        """RETURNS (int): How many entities there are."""
-        return sum(self.labels.values())
-
-    @property
-    def is_annotated(self) -> bool:
-        """RETURNS (bool): Whether there is annotation to learn from at all."""
-        return self.n_missing < self.n_tokens
+_CANT_WRITE = "Can't write the report"
 
 
-def report_log(log: Log, path: Path) -> None:
-    """Print the problems of files, the first ones of each kind in full, what was left
-    out of them, and what else there is to know.
+def report_cli(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="Name of an installed pipeline package, or a path"
+        ),
+    ],
+    test: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TEST",
+            help="Annotated .spacy file that the pipeline has not learned, or a folder "
+            "of them",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT", help="Page to write, .html; or .md or .json for the same"
+        ),
+    ],
+    train: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--train",
+            "-t",
+            help=".spacy file that the pipeline has learned, or a folder of them, to "
+            "tell seen from unseen forms",
+        ),
+    ] = None,
+    against: Annotated[
+        Optional[str],
+        typer.Option(
+            "--against", "-a", metavar="MODEL", help="Pipeline to compare with"
+        ),
+    ] = None,
+    samples: Annotated[
+        int,
+        typer.Option(
+            "--samples",
+            "-s",
+            min=100,
+            max=100_000,
+            help="Test sets to draw, to find out how certain scores are",
+        ),
+    ] = 1000,
+    gpu_id: Annotated[
+        int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")
+    ] = -1,
+    code: Annotated[
+        Optional[Path],
+        typer.Option("--code", "-c", help="Python file that the pipeline needs"),
+    ] = None,
+) -> None:
+    """Write a page that says how good a pipeline is, and where it fails: for the
+    entities of any pipeline, and the tags of a crf_tagger.
 
-    log (Log): What there is to say about the files.
-    path (Path): The file, if there is only one.
+    It has scores with their uncertainty, every kind of error in its sentence, which
+    labels are taken for which, and what probabilities are worth.
+
+    Example: python -m spacy crf report training/model-best test.spacy report.html
     """
-    for kind, tally in log.problems.items():
-        msg.warn(kind)
-        for problem, own_path in zip(tally.first, tally.paths, strict=True):
-            msg.row([_format_problem(problem, own_path or path)])
-        if tally.count > MAX_KEPT:
-            msg.row([f"… and {tally.count - MAX_KEPT} more"])
-    for answer, lines in log.left_out.items():
-        msg.info(f"Left out {lines.count} with the answer {answer!r}")
-        msg.row([_format_lines(lines, path)])
-    for note, lines in log.notes.items():
-        msg.info(f"{note}: {lines.count}")
-        msg.row([_format_lines(lines, path)])
-    if log.lost.count:
-        msg.warn(f"Lost {log.lost.count} without a text that can be read")
-        msg.row([_format_lines(log.lost, path)])
-    if log.problems:
-        counts = {kind: tally.count for kind, tally in log.problems.items()}
-        msg.table(counts, title="Problems", aligns=("l", "r"), max_col=60)
+    import_code(code)
+    setup_gpu(gpu_id)
+    report(model, test, output, train=train, against=against, samples=samples)
 
 
-def report_content(content: Content) -> None:
-    """Print how much there is in documents.
+def report(
+    model: str,
+    test: Path,
+    output: Path,
+    *,
+    train: Optional[Path] = None,
+    against: Optional[str] = None,
+    samples: int = 1000,
+) -> None:
+    """Measure a pipeline, and write a report.
 
-    content (Content): How much there is.
+    model (str): Name of an installed pipeline package, or a path.
+    test (Path): The annotated documents.
+    output (Path): The file to write: `.html`, `.md` or `.json`.
+    train (Optional[Path]): The documents that the pipeline has learned.
+    against (Optional[str]): A pipeline to compare with.
+    samples (int): How many test sets to draw.
     """
-    rows = {
-        "Documents": content.n_docs,
-        "Tokens": content.n_tokens,
-        "Tokens without annotation": content.n_missing,
-        "Entities": content.n_entities,
-    }
-    for label, count in sorted(content.labels.items()):
-        rows[f"  {label}"] = count
-    msg.table(rows, title="Content", aligns=("l", "r"), max_col=60)
+    # Loads what only some commands need.
+    from ..evaluation.report.build import Pipeline, make_report
+    from ..evaluation.report.page import check_format, render
+
+    inputs: List[Path] = [test, *([train] if train is not None else [])]
+    with explained(_CANT_WRITE, ValueError, OSError):
+        check_format(output.suffix.lower())
+        check_file(output, inputs)
+    for path in inputs:
+        if not path.exists():
+            msg.fail("Documents not found", path, exits=1)
+    pipeline = Pipeline(model, load_pipeline(model))
+    other = None if against is None else Pipeline(against, load_pipeline(against))
+    bar = partial(tqdm, unit="doc", disable=None, leave=False)
+    msg.info(f"Analysing the documents of {test}")
+    with explained("Can't report", UnreadableError, ValueError):
+        made = make_report(
+            pipeline,
+            test,
+            train=train,
+            against=other,
+            n_samples=samples,
+            progress=bar,
+        )
+    with explained(_CANT_WRITE, OSError), replacing_file(output) as temporary:
+        temporary.write_text(render(made, output.suffix.lower()), encoding="utf8")
+    for section in made.sections:
+        msg.text(f"{section.name}: {_summarise(section)}")
+    msg.good(f"Saved report to {output}")
 
 
-def report_parts(parts: Mapping[str, Content]) -> None:
-    """Print how much there is in each part of documents.
-
-    parts (Mapping[str, Content]): How much there is, by the names of the parts.
-    """
-    if not parts:
-        return
-    rows = [(name, each.n_docs, each.n_entities) for name, each in parts.items()]
-    header = ("Part", "Documents", "Entities")
-    msg.table(rows, header=header, divider=True, aligns=("l", "r", "r"))
-
-
-def _format_problem(problem: Problem, path: Path) -> str:
-    text = problem.text
-    if len(text) > _MAX_WIDTH:
-        text = f"{text[:_MAX_WIDTH]}…"
-    return f"{path}:{problem.line}: {problem.kind}: {text}"
-
-
-def _format_lines(lines: Tally[int], path: Path) -> str:
-    pairs = zip(lines.paths, lines.first, strict=True)
-    parts = [
-        f"{own_path or path}: line {', '.join(str(line) for _, line in group)}"
-        for own_path, group in groupby(pairs, key=lambda pair: pair[0])
-    ]
-    more = lines.count - len(lines.first)
-    return "; ".join(parts) + (f" and {more} more" if more else "")
+def _summarise(section: "Section") -> str:
+    """RETURNS (str): The most important scores of a section, in percent."""
+    score = section.overall
+    shown = {"P": score.precision, "R": score.recall, "F": score.f}
+    if section.unit == "tag":
+        shown = {"accuracy": score.recall}
+    return ", ".join(
+        f"{name} {100 * value:.1f}"
+        for name, value in shown.items()
+        if value is not None
+    )

@@ -52,6 +52,28 @@ def span_scores(
     return [scores.get((span.start, span.end, span.label)) for span in spans]
 
 
+def first_scores(
+    doc: Doc, spans: Sequence[Span], spans_keys: Sequence[str]
+) -> List[Optional[float]]:
+    """Look up the score of spans of a document that several components may have
+    annotated.
+
+    doc (Doc): The document.
+    spans (Sequence[Span]): The spans.
+    spans_keys (Sequence[str]): The span groups with scores.
+    RETURNS (List[Optional[float]]): The probability of each span by the first group
+        that has it; None for those that none has.
+    RAISES (ValueError): If the document lacks a group with scores.
+    """
+    if not spans or not spans_keys:
+        return [None] * len(spans)
+    by_key = [span_scores(doc, spans, key) for key in spans_keys]
+    if len(by_key) == 1:
+        return by_key[0]
+    of_span = zip(*by_key, strict=True)
+    return [next((s for s in own if s is not None), None) for own in of_span]
+
+
 def displacy_ents(doc: Doc, spans_key: str = "crf_ner") -> Dict[str, Any]:
     """Prepare the entities of a document for `displacy.render(…, style="ent",
     manual=True)`. The score stands behind the label, so that colours still go by label.

@@ -17,7 +17,6 @@ from spacy.util import load_config, load_model_from_config
 
 from benchmarks.ablation import BUDGETS, VARIANTS, counts_of, parameters
 from benchmarks.ablation_report import PAGE, read, renewed
-from benchmarks.harness.bootstrap import f_score, paired_bootstrap
 from benchmarks.harness.free_tags import (
     FreeTagScheme,
     FreeTagsRecognizer,
@@ -27,6 +26,7 @@ from benchmarks.harness.free_tags import (
 from benchmarks.harness.training import RESULTS
 from spacy_crf_tagger.crf import TagScheme
 from spacy_crf_tagger.crf.lattice import offsets_of
+from spacy_crf_tagger.evaluation.bootstrap import f_score, paired_bootstrap
 from tests.project.test_project import ROOT, run
 
 LABELS = ["PER", "LOC"]

@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from ...evaluation.display import span_scores
+from ...evaluation.display import first_scores
 from ...pipeline.ner.component import CRFEntityRecognizer
 from ...pipeline.tagger.component import CRFTagger
 
@@ -125,27 +125,12 @@ def _entities_of(doc: Doc, keys: Sequence[str], has_ids: bool) -> Values:
     ents = doc.ents
     values = [_span(ent) for ent in ents]
     if keys:
-        for value, score in zip(values, _scores_of(doc, ents, keys), strict=True):
+        for value, score in zip(values, first_scores(doc, ents, keys), strict=True):
             value["probability"] = _rounded(score)
     if has_ids:
         for value, ent in zip(values, ents, strict=True):
             value["kb_id"] = ent.kb_id_
     return values
-
-
-def _scores_of(
-    doc: Doc, ents: Sequence[Span], keys: Sequence[str]
-) -> Sequence[Optional[float]]:
-    """RETURNS (Sequence[Optional[float]]): The probability of each entity, by the first
-    component that has predicted it; None if none has.
-    """
-    if not ents:
-        return ()
-    by_key = [span_scores(doc, ents, key) for key in keys]
-    if len(by_key) == 1:
-        return by_key[0]
-    of_ent = zip(*by_key, strict=True)
-    return [next((s for s in own if s is not None), None) for own in of_ent]
 
 
 def _tokens(assigned: "set[str]", taggers: Sequence[CRFTagger]) -> List[Column]:
