@@ -119,6 +119,9 @@ def make_crf_ner_free_tags(
     entity_ratio_weight: float,
     incorrect_spans_key: str | None,
     label_weights: dict[str, float] | None,
+    candidates_key: str | None,
+    candidates_floor: float,
+    label_floors: dict[str, float] | None,
     scorer: Callable[..., Any] | None,
 ) -> FreeTagsRecognizer:
     """Create the component from the settings of `crf_ner`, all of them."""
@@ -138,4 +141,7 @@ def make_crf_ner_free_tags(
         entity_ratio_weight=entity_ratio_weight,
         incorrect_spans_key=incorrect_spans_key,
         label_weights=label_weights or {},
+        candidates_key=candidates_key,
+        candidates_floor=candidates_floor,
+        label_floors=label_floors or {},
     )

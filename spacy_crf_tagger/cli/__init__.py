@@ -28,8 +28,8 @@ from .warm_up import warm_up_cli
 HELP = """Data, configs, scores and predictions of entity recognisers and taggers:
 convert, check and export annotated text, find errors in it, choose what to annotate
 next, make configs, learn from teachers, compare and report how good pipelines are,
-calibrate probabilities, promise a recall, change settings, try pipelines, annotate texts
-at scale, make word vectors and word clusters, and compile kernels ahead.
+calibrate probabilities, guarantee recall, change settings, try pipelines, annotate
+texts at scale, make word vectors and word clusters, and compile kernels ahead.
 """
 
 app = typer.Typer(name="crf", help=HELP, no_args_is_help=True)
