@@ -50,6 +50,9 @@ def folder(tmp_path_factory):
     config["initialize"] = {"components": {"crf_ner": {"labels": ["PERSON"]}}}
     write_filled(config, path / "labelled.cfg")
     del config["initialize"]
+    config["corpora"]["train"]["path"] = "nowhere.spacy"
+    write_filled(config, path / "gone.cfg")
+    config["corpora"]["train"]["path"] = "${paths.corpus}"
     del config["components"]["crf_ner"]
     config["nlp"]["pipeline"] = ["crf_tagger"]
     model = {**SMALL_MODEL, "first_tag_bias": 0.0}
@@ -146,6 +149,8 @@ def test_tagger_is_distilled(crf, folder, tmp_path):
             '--training.frozen_components ["crf_ner"]',
             "frozen_components",
         ),
+        (", student.cfg", "", "There is no teacher"),
+        ("biluo gone.cfg", "", "Can't distil into gone.cfg.*No such file.*nowhere"),
         ("biluo labelled.cfg", "", r"the student does not have: \['PLACE'\]"),
     ],
 )
