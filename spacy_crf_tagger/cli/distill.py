@@ -133,7 +133,9 @@ def split_names(names: str) -> List[str]:
     """RETURNS (List[str]): Names of pipelines with commas between; a path with a comma
     is one.
     """
-    return [names] if Path(names).exists() else names.split(",")
+    if Path(names).exists():
+        return [names]
+    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 def distill(
@@ -183,14 +185,14 @@ def distill(
     setup_gpu(gpu_id)
     config = _read_config(student, overrides or {})
     cant_distil = f"Can't distil into {student}"
-    with explained(cant_distil, ValueError), show_validation_error(student):
+    with explained(cant_distil, ValueError, OSError), show_validation_error(student):
         bare = load_model_from_config(config, auto_fill=True)
         name, pipe = find_component(bare, component)
         check_trained(bare, name)
         teacher = load_teacher(teachers, pipe, temperature)
         give_labels(config, bare, name, teacher.labels)
     msg.divider("Initializing pipeline")
-    with explained(cant_distil, ValueError), show_validation_error(student):
+    with explained(cant_distil, ValueError, OSError), show_validation_error(student):
         nlp = init_nlp(config, use_gpu=gpu_id)
         _, pipe = find_component(nlp, name)
         add_labels(pipe, config, teacher.labels)

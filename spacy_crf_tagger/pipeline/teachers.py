@@ -57,8 +57,10 @@ class ScoringTeacher:
             while they are compared.
         max_bytes (int): How much to remember of documents. The others are analysed
             each time that they are learned.
-        RAISES (ValueError): If the members have different labels.
+        RAISES (ValueError): If there are no members, or they have different labels.
         """
+        if not members:
+            raise ValueError("There is no teacher: name one pipeline or several.")
         first, *others = members
         labels = first.pipe.labels
         for member in others:

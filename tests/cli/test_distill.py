@@ -6,6 +6,7 @@ import spacy
 from spacy.tokens import DocBin
 from spacy.util import load_model_from_config
 
+from spacy_crf_tagger.cli.distillation import loop
 from tests.helpers.component import (
     SMALL_MODEL,
     TRAIN_DATA,
@@ -49,6 +50,9 @@ def folder(tmp_path_factory):
     config["initialize"] = {"components": {"crf_ner": {"labels": ["PERSON"]}}}
     write_filled(config, path / "labelled.cfg")
     del config["initialize"]
+    config["corpora"]["train"]["path"] = "nowhere.spacy"
+    write_filled(config, path / "gone.cfg")
+    config["corpora"]["train"]["path"] = "${paths.corpus}"
     del config["components"]["crf_ner"]
     config["nlp"]["pipeline"] = ["crf_tagger"]
     model = {**SMALL_MODEL, "first_tag_bias": 0.0}
@@ -145,6 +149,8 @@ def test_tagger_is_distilled(crf, folder, tmp_path):
             '--training.frozen_components ["crf_ner"]',
             "frozen_components",
         ),
+        (", student.cfg", "", "There is no teacher"),
+        ("biluo gone.cfg", "", "Can't distil into gone.cfg.*No such file.*nowhere"),
         ("biluo labelled.cfg", "", r"the student does not have: \['PLACE'\]"),
     ],
 )
@@ -171,3 +177,24 @@ def test_what_is_no_pipeline_is_not_replaced(crf, folder, tmp_path):
     assert exit_code == 1
     assert "holds something else than a pipeline" in text
     assert note.read_text() == "mine"
+
+
+def test_a_training_that_is_interrupted_leaves_whole_pipelines(
+    crf, folder, tmp_path, monkeypatch
+):
+    steps = loop.train_while_improving
+
+    def interrupted(*args, **kwargs):
+        yield next(steps(*args, **kwargs))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "train_while_improving", interrupted)
+    teacher, config = folder / "biluo", folder / "student.cfg"
+    exit_code, _ = crf("distill", teacher, config, tmp_path, *settings(folder))
+    assert exit_code != 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "model-best",
+        "model-last",
+    ]
+    for path in tmp_path.iterdir():
+        assert recognizer(spacy.load(path)).labels == ("PERSON", "PLACE")

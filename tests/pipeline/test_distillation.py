@@ -6,7 +6,7 @@ import spacy
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_crf_tagger.crf import forward_backward
+from spacy_crf_tagger.crf import Lattice, forward_backward
 from spacy_crf_tagger.crf.arrays import to_numpy
 from spacy_crf_tagger.pipeline.teachers import (
     AnnotatingTeacher,
@@ -14,7 +14,13 @@ from spacy_crf_tagger.pipeline.teachers import (
     ScoringTeacher,
     copy_tokens,
 )
-from tests.helpers.component import annotated, fit, make_examples, recognizer
+from tests.helpers.component import (
+    annotated,
+    fit,
+    make_examples,
+    randomize,
+    recognizer,
+)
 from tests.helpers.objective import (
     assert_gradients,
     both_outputs,
@@ -23,6 +29,7 @@ from tests.helpers.objective import (
 )
 from tests.helpers.tagging import TAGS, make_unsure_tagger, tagger_of
 from tests.helpers.teaching import WORDS, distil, docs_of, initialized, unsure
+from tests.pipeline.ner.test_listeners import make_shared
 
 
 def marginals(nlp, docs):
@@ -345,3 +352,28 @@ def test_weight_must_leave_the_teacher_something():
         ner.learning_from(teacher_of(unsure()), weight=1.5),
     ):
         pass
+
+
+def test_teacher_and_student_may_listen_to_a_shared_tok2vec():
+    teacher, student = make_shared("crf_ner"), make_shared("crf_ner")
+    for nlp in (teacher, student):
+        examples = make_examples(nlp)
+        nlp.initialize(lambda examples=examples: examples)
+    randomize(recognizer(teacher), seed=1, scale=0.5)
+    docs = docs_of(student)
+    # In the pipeline as in a batch of its own.
+    expected = np.concatenate([m.tags for m in tag_marginals(teacher, docs)])
+    lesson = teacher_of(teacher).lesson(docs)
+    lattice = Lattice.build(lesson.potentials)
+    found = to_numpy(forward_backward(lattice).tags)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    before = student.get_pipe("tok2vec").model.get_ref("embed").to_bytes()
+    with recognizer(student).learning_from(teacher_of(teacher)):
+        losses = fit(student, [Example(doc, doc) for doc in docs], 12)
+    assert losses[-1]["crf_ner"] < 0.7 * losses[0]["crf_ner"]
+    assert student.get_pipe("tok2vec").model.get_ref("embed").to_bytes() != before
+
+
+def tag_marginals(nlp, docs):
+    prepared = list(nlp.pipe(copy_tokens(docs, nlp), disable=["crf_ner"]))
+    return recognizer(nlp).marginals(prepared)
