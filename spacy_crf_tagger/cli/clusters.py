@@ -213,8 +213,8 @@ def _count(
     n_left_out = counter.counter.n_words - len(bigrams.words)
     msg.info(
         f"{counter.n_tokens:,} words in {counter.n_texts:,} texts: "
-        f"{len(bigrams.words):,} different ones, and {n_left_out:,} that occur less "
-        f"than {min_count} times and are left out"
+        f"{len(bigrams.words):,} different ones, and {n_left_out:,} that are left out "
+        f"(--min-count {min_count})"
     )
     return bigrams
 
