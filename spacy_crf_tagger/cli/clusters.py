@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 N_CLASSES = 1000
 MIN_COUNT = 2
 _CANT_WRITE = "Can't write the clusters"
+_BAR_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}, {remaining} left]"
 
 
 def clusters_cli(
@@ -195,8 +196,7 @@ def _count(
     nlp.max_length = sys.maxsize
     counter = TextCounter(nlp, text_field, lower=lower)
     n_bytes = sum(each.size for each in inputs)
-    # On a terminal only, as all of them.
-    with _reading(), _bar("Counting words", n_bytes, unit="B") as bar:
+    with _reading(), _bar("Counting words", n_bytes) as bar:
         counter.count(inputs, bar.update)
     first = counter.first_failure
     if first is not None:
@@ -213,8 +213,8 @@ def _count(
     n_left_out = counter.counter.n_words - len(bigrams.words)
     msg.info(
         f"{counter.n_tokens:,} words in {counter.n_texts:,} texts: "
-        f"{len(bigrams.words):,} different ones, and {n_left_out:,} that occur less "
-        f"than {min_count} times and are left out"
+        f"{len(bigrams.words):,} different ones, and {n_left_out:,} that are left out "
+        f"(--min-count {min_count})"
     )
     return bigrams
 
@@ -231,9 +231,11 @@ def _write(words: Sequence[ClusteredWord], output: Path) -> None:
         write_paths(words, temporary)
 
 
-def _bar(doing: str, total: int, unit: str) -> Any:
-    is_bytes = unit == "B"
-    return tqdm(desc=doing, total=total, unit=unit, unit_scale=is_bytes, disable=None)
+def _bar(doing: str, total: int) -> Any:
+    """RETURNS (tqdm): A progress bar, on a terminal only, which vanishes at its end."""
+    return tqdm(
+        desc=doing, total=total, bar_format=_BAR_FORMAT, disable=None, leave=False
+    )
 
 
 class _Bars:
@@ -253,5 +255,5 @@ class _Bars:
     def report(self, doing: str, done: int, total: int) -> None:
         if doing != self._doing:
             self.__exit__()
-            self._doing, self._bar = doing, _bar(doing, total, "it")
+            self._doing, self._bar = doing, _bar(doing, total)
         self._bar.update(done)

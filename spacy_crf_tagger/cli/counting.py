@@ -1,6 +1,7 @@
 """Count the words of texts for clusters."""
 
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Callable, Dict, Iterable, Iterator, Optional, Sequence, Union
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..clusters.bigrams import BOUNDARY, BigramCounter
 from ..data.shards.inputs import Input
 from ..data.shards.plan import Shard, cut_into_shards
 from ..data.shards.rows import Failure, Row, read_rows
+from ..data.source import UnreadableError
 
 _ROWS = 5000
 _MOST_KEPT = 500_000  # words in the vocabulary before it forgets those of a shard
@@ -59,10 +61,13 @@ class TextCounter:
 
     def _docs(self, shard: Shard) -> Iterator[Doc]:
         for piece in shard.pieces:
-            for row in read_rows(piece, self._text_field, self._nlp):
-                doc = self._make(row)
-                if doc is not None:
-                    yield doc
+            try:
+                for row in read_rows(piece, self._text_field, self._nlp):
+                    doc = self._make(row)
+                    if doc is not None:
+                        yield doc
+            except UnreadableError as error:
+                raise error.of(Path(piece.name)) from error
 
     def _make(self, row: "Union[Row, Failure]") -> "Doc | None":
         if isinstance(row, Row):

@@ -6,8 +6,9 @@ for class-based statistical language modelling"; Martin, Liermann and Ney 1998,
 "Algorithms for bigram and trigram word clustering"): each word is moved to where the
 mutual information is largest, as long as there is one to move. Then classes are merged
 two by two, each time with the least loss (Brown et al. 1992, "Class-based n-gram models
-of natural language"). That takes less time than Liang's way (2005), which merges while
-words are added, one merge for each, and it has more mutual information.
+of natural language"). Liang (2005) makes a merge for each word that is added, and no
+word moves afterwards; that takes C² steps for each word, and a move only as many as C
+times the classes that stand beside the word.
 """
 
 from typing import List, NamedTuple, Tuple

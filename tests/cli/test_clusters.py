@@ -26,7 +26,7 @@ def test_clusters_of_lines(crf, texts, tmp_path):
     out = tmp_path / "new" / "paths"
     exit_code, output = crf("clusters", texts, out, "--classes", 6, "--min-count", 1)
     assert exit_code == 0
-    assert "54 words in 8 texts: 15 different ones, and 0 that occur less" in output
+    assert "54 words in 8 texts: 15 different ones, and 0 that are left out" in output
     assert "Wrote 15 words in 6 classes" in output
     paths = read_paths(out)
     assert paths["rose"] == paths["tulip"]
