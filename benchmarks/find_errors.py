@@ -51,6 +51,7 @@ class Judged(NamedTuple):
 
     places (list[Place]): The places that may be wrong.
     scores (list[float]): Our score of each.
+    log_odds (list[float]): What the models alone say of each.
     tokens (dict[int, NDArray]): Our scores of tokens, by document.
     marginals (dict[int, NDArray]): The probabilities of the tags of tokens.
     tags (dict[int, NDArray]): The annotated tags.
@@ -59,6 +60,7 @@ class Judged(NamedTuple):
 
     places: list[Place]
     scores: list[float]
+    log_odds: list[float]
     tokens: dict[int, NDArray[np.float64]]
     marginals: dict[int, NDArray[np.float64]]
     tags: dict[int, NDArray[np.int64]]
@@ -147,7 +149,7 @@ def model_path(folder: Path, fold: int, seed: int) -> Path:
 
 def judge_all(docs: list[Doc], parts: list[int], folder: Path, seeds: range) -> Judged:
     """Judge every document by the models of its fold."""
-    judged = Judged([], [], {}, {}, {}, {})
+    judged = Judged([], [], [], {}, {}, {}, {})
     usage = Usage()
     for doc in docs:
         usage.add(doc)
@@ -163,6 +165,7 @@ def judge_all(docs: list[Doc], parts: list[int], folder: Path, seeds: range) -> 
                 place = Place(finding.doc, finding.start, finding.end)
                 judged.places.append(place)
                 judged.scores.append(finding.evidence)
+                judged.log_odds.append(finding.log_odds)
         remaining = iter(numbers)
         for scored in judges.score(own):
             marginals = SpanPosterior(scored.lattice, judges.scheme).tags
@@ -202,6 +205,11 @@ def compare(
         }
 
     results = {"find-errors": figures(judged.scores, judged.tokens, judged.docs)}
+    alone = rank_places(judged.places, judged.log_odds, done)
+    results["find-errors, by log_odds alone"] = {
+        "average_precision": alone.average_precision,
+        "precision_of_100": alone.precision,
+    }
     for name, tokens in cleanlab_scores(judged.marginals, judged.tags).items():
         scores = [float(tokens[p.doc][p.start : p.end].max()) for p in judged.places]
         by_doc = {n: float(tokens[n].max()) for n in numbers}

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from typing import Dict, Iterable, List, Sequence, Tuple
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc, Token
 
@@ -14,13 +14,19 @@ OUTSIDE = ""
 _SMOOTHING = 0.1
 
 
+# A word, with the one before or behind it, or with neither.
+Context = Tuple[Optional[str], str, Optional[str]]
+
+
 class Usage:
-    """How often each word of a corpus has each label. The size depends on the number of
-    different words.
+    """How often each word of a corpus has each label: by itself, after the word before
+    it, and before the word behind it. The size depends on the number of different pairs
+    of neighbours.
     """
 
     def __init__(self) -> None:
-        self._counts: Counter[Tuple[str, str]] = Counter()
+        # By hashes, since there are as many contexts as a large corpus has.
+        self._counts: Counter[int] = Counter()
 
     def add(self, doc: Doc) -> None:
         """Count the words of a document that are annotated.
@@ -29,7 +35,8 @@ class Usage:
         """
         for token in doc:
             if token.ent_iob:
-                self._counts[_word(token), token.ent_type_] += 1
+                label = token.ent_type_
+                self._counts.update(hash((c, label)) for c in _contexts(token))
 
     def log_ratio(
         self,
@@ -39,7 +46,8 @@ class Usage:
         suggested: Sequence[EntitySpan],
     ) -> float:
         """Compare how often words are annotated as suggested and as they are, elsewhere
-        in the corpus: the mean of the logarithms of the ratios.
+        in the corpus: the mean over the words of the logarithm of that ratio, for a
+        word by itself, plus the mean of those with the word before and behind.
 
         doc (Doc): A document of the corpus.
         tokens (Iterable[int]): The tokens; those without a letter or digit count only
@@ -52,18 +60,35 @@ class Usage:
         words = [w for w in words if any(map(str.isalnum, w.text))] or words
         total = 0.0
         for token in words:
-            right, wrong = (
-                self._elsewhere(token, label_at(spans, token.i))
-                for spans in (suggested, annotated)
+            labels = label_at(suggested, token.i), label_at(annotated, token.i)
+            alone, before, behind = (
+                self._log_ratio(token, context, *labels) for context in _contexts(token)
             )
-            total += math.log((right + _SMOOTHING) / (wrong + _SMOOTHING))
+            total += alone + (before + behind) / 2.0
         return total / len(words)
 
-    def _elsewhere(self, token: Token, label: str) -> int:
-        """RETURNS (int): How often a word has a label, without this occurrence."""
+    def _log_ratio(
+        self, token: Token, context: Context, suggested: str, annotated: str
+    ) -> float:
+        right, wrong = (
+            self._elsewhere(token, context, label) + _SMOOTHING
+            for label in (suggested, annotated)
+        )
+        return math.log(right / wrong)
+
+    def _elsewhere(self, token: Token, context: Context, label: str) -> int:
+        """RETURNS (int): How often a context has a label, without this occurrence."""
         is_own = token.ent_iob and token.ent_type_ == label
         # A document that was not added has no occurrence to leave out.
-        return max(self._counts[_word(token), label] - bool(is_own), 0)
+        return max(self._counts[hash((context, label))] - bool(is_own), 0)
+
+
+def _contexts(token: Token) -> Tuple[Context, Context, Context]:
+    doc, i = token.doc, token.i
+    word = _word(token)
+    before = _word(doc[i - 1]) if i else ""
+    behind = _word(doc[i + 1]) if i + 1 < len(doc) else ""
+    return (None, word, None), (before, word, None), (None, word, behind)
 
 
 def label_at(spans: Sequence[EntitySpan], token: int) -> str:

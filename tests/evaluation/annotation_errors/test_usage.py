@@ -34,14 +34,26 @@ def test_other_occurrences_are_counted(nlp):
     for each in (doc, *others):
         usage.add(each)
     person, place = EntitySpan(0, 1, PERSON), EntitySpan(0, 1, PLACE)
-    share = 0.1
+    # The word by itself, and with what is before and behind it: nothing.
     ratio = usage.log_ratio(doc, [0], [person], [place])
-    assert ratio == pytest.approx(math.log((3 + share) / share))
+    assert ratio == pytest.approx(2 * math.log(3.1 / 0.1))
     ratio = usage.log_ratio(doc, [0], [person], [])
-    assert ratio == pytest.approx(math.log((1 + share) / share))
+    assert ratio == pytest.approx(2 * math.log(1.1 / 0.1))
     outside = others[3]
     ratio = usage.log_ratio(outside, [0], [], [place])
-    assert ratio == pytest.approx(math.log((3 + share) / share))
+    assert ratio == pytest.approx(2 * math.log(3.1 / 0.1))
+
+
+def test_neighbours_are_counted(nlp):
+    usage = Usage()
+    doc = annotated_doc(nlp, "in Paris Texas", (1, 3, PLACE))
+    other = annotated_doc(nlp, "of Paris Texas", (1, 2, PERSON))
+    for each in (doc, other):
+        usage.add(each)
+    places = [EntitySpan(1, 3, PLACE)]
+    ratio = usage.log_ratio(doc, [1], places, [EntitySpan(1, 2, PERSON)])
+    # By itself, and before Texas, but not after "in".
+    assert ratio == pytest.approx(1.5 * math.log(1.1 / 0.1))
 
 
 def test_abbreviations_are_other_words_and_punctuation_is_none(nlp):
