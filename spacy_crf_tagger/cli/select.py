@@ -27,7 +27,7 @@ from wasabi import msg
 
 from ..data.export.annotation import NOTES_KEY, Losses
 from ..data.export.writers import ExportFormat, check_export, write_export
-from ..data.pool import Place, Pool, PooledText, text_number
+from ..data.pool import Places, Pool, PooledText, text_number
 from ..data.read_spacy import find_spacy_files, read_docs
 from ..data.saving import check_file
 from ..data.shards.inputs import Kind, find_inputs
@@ -282,14 +282,14 @@ def _texts_of(paths: Iterable[Path]) -> Set[int]:
 
 def _score(
     pool: Pool, nlp: Language, name: str, how: How, annotated: Set[int]
-) -> "Tuple[ScoredPool, List[Place]]":
-    """RETURNS (Tuple[ScoredPool, List[Place]]): The scores of the texts that are not
+) -> "Tuple[ScoredPool, Places]":
+    """RETURNS (Tuple[ScoredPool, Places]): The scores of the texts that are not
     annotated yet, and where each one is.
     """
     from ..evaluation.selection import ScoredPool
 
     scored = ScoredPool(per_token=how.per_token and how.strategy != "random")
-    places: List[Place] = []
+    places = Places()
     random = Random(how.seed)
     msg.info(f"Choosing by {how.strategy.value} of {name}")
     with tqdm(
@@ -301,7 +301,7 @@ def _score(
             docs = [batch[n].doc for n in left]
             for n, one in zip(left, _scores(nlp, name, docs, how, random), strict=True):
                 scored.add(one, len(batch[n].doc), numbers[n])
-                places.append(batch[n].place)
+                places.add(batch[n].place)
     return scored, places
 
 

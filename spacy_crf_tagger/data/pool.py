@@ -1,5 +1,6 @@
 """Read a pool of texts that are not annotated yet, as often as it is wanted."""
 
+from array import array
 from contextlib import nullcontext
 from hashlib import blake2b
 from typing import (
@@ -53,6 +54,26 @@ def text_number(text: str) -> int:
     """
     digest = blake2b(" ".join(text.split()).encode("utf8"), digest_size=8).digest()
     return int.from_bytes(digest, "big")
+
+
+class Places:
+    """Where texts are, in compact arrays."""
+
+    def __init__(self) -> None:
+        self._rows = array("q")
+        self._sentences = array("l")
+
+    def add(self, place: Place) -> None:
+        """Add where the next text is.
+
+        place (Tuple[int, int]): Where it is.
+        """
+        self._rows.append(place[0])
+        self._sentences.append(place[1])
+
+    def __getitem__(self, number: int) -> Place:
+        """RETURNS (Tuple[int, int]): Where a text is."""
+        return self._rows[number], self._sentences[number]
 
 
 class Pool:
