@@ -445,9 +445,9 @@ def test_nothing_to_predict(docs):
     nlp = trained_nlp()
     ner = recognizer(nlp)
     predictions = ner.predict([nlp.make_doc(text) for text in docs])
-    assert [(spans, len(scores)) for spans, scores in predictions] == [([], 0)] * len(
-        docs
-    )
+    assert [(spans, len(scores)) for spans, scores, _ in predictions] == [
+        ([], 0)
+    ] * len(docs)
     assert [len(doc.ents) for doc in nlp.pipe(docs)] == [0] * len(docs)
 
 
