@@ -205,12 +205,12 @@ def test_assets_in_place_are_not_fetched(with_assets):
 
 @pytest.mark.slow
 def test_workflow_wnut17(with_assets):
-    with_steps(with_assets, wnut17_steps=400)
+    with_steps(with_assets, wnut17_steps=200)
     run(with_assets, "run", "wnut17")
     scores = json.loads(
         (with_assets / "metrics" / "wnut17" / "crf_ner.json").read_text()
     )
-    assert scores["ents_f"] > 0.08
+    assert scores["ents_f"] > 0.02
     again = run(with_assets, "run", "wnut17")
     assert again.count("nothing changed") == len(PROJECT["workflows"]["wnut17"])
 
