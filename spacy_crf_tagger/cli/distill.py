@@ -182,7 +182,8 @@ def distill(
     with explained("Can't write the pipeline", OSError):
         for name in OUTPUTS:
             check_pipeline(output / name, inputs)
-    setup_gpu(gpu_id)
+    with explained(f"Can't use GPU {gpu_id}", ValueError):
+        setup_gpu(gpu_id)
     config = _read_config(student, overrides or {})
     cant_distil = f"Can't distil into {student}"
     with explained(cant_distil, ValueError, OSError), show_validation_error(student):

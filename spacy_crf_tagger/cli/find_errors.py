@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Iterator, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Annotated, Iterator, List, NamedTuple, Optional, Set
 
 import typer
 from spacy.tokens import Doc
@@ -12,7 +12,12 @@ from tqdm import tqdm
 from wasabi import msg
 
 from ..data.read_spacy import SUFFIX, find_spacy_files, read_docs
-from ..data.saving import check_file, check_folder, replacing_folder
+from ..data.saving import (
+    check_file,
+    check_folder,
+    refuse_inside,
+    replacing_folder,
+)
 from ..data.source import UnreadableError
 from ..data.writing import write_docs
 from .errors import explained
@@ -164,6 +169,8 @@ def find_errors_cli(
     python -m spacy crf find-errors train.spacy corrected.spacy --apply decisions.jsonl
     """
     if apply is not None:
+        if model is not None or config is not None:
+            msg.fail("--apply needs neither --model nor --config", exits=1)
         apply_decisions(corpus, output, apply)
         return
     if code is not None:
@@ -204,12 +211,18 @@ def find_errors(corpus: Path, output: Path, options: Options = DEFAULT) -> None:
         paths = find_spacy_files(corpus)
         with explained(_CANT_WRITE, OSError):
             check_folder(output, FILES, [corpus, *paths])
-        usage = Usage()
+            refuse_inside(output, [corpus])
+        usage, is_annotated = Usage(), False
+        labels: Set[str] = set()
         for doc in _docs_of(paths):
             usage.add(doc)
+            labels |= {ent.label_ for ent in doc.ents}
+            is_annotated |= doc.has_annotation("ENT_IOB")
+        if not is_annotated:
+            msg.fail(_CANT_FIND, "no entity is annotated in the corpus.", exits=1)
         search = Search(usage, options.limit, options.least)
         if options.model is not None:
-            _ask_model(paths, search, options)
+            _ask_model(paths, search, options, labels)
         else:
             _ask_folds(paths, search, options)
         with explained(_CANT_WRITE, OSError), replacing_folder(output, FILES) as folder:
@@ -244,6 +257,7 @@ def apply_decisions(corpus: Path, output: Path, decisions: Path) -> None:
         paths = find_spacy_files(corpus)
         with explained("Can't apply the decisions", OSError, ValueError):
             check_file(output, [*paths, decisions])
+            refuse_inside(output, [corpus])
             found = read_decisions(decisions)
             corrector = Corrector(found.accepted)
             write_docs(corrector.correct(_docs_of(paths)), output)
@@ -254,16 +268,28 @@ def apply_decisions(corpus: Path, output: Path, decisions: Path) -> None:
     msg.info(
         f"Decisions accepted: {len(found.accepted)}, left as annotated: {found.n_left}"
     )
+    if not found.accepted:
+        msg.warn("Nothing was accepted", "The corpus is as it was.")
 
 
-def _ask_model(paths: List[Path], search: "Search", options: Options) -> None:
+def _ask_model(
+    paths: List[Path], search: "Search", options: Options, annotated: Set[str]
+) -> None:
     from ..evaluation.annotation_errors.pooling import Judges
     from ..evaluation.calibration import find_component
 
     assert options.model is not None
+    _use_gpu(options)
     nlp = load_pipeline(options.model)
     with explained(_CANT_FIND, ValueError):
-        name, _ = find_component(nlp, options.component)
+        name, component = find_component(nlp, options.component)
+        unknown = sorted(annotated.difference(component.labels))
+        if unknown:
+            msg.warn(
+                f"'{name}' does not know the labels {unknown}",
+                "It cannot judge entities with these labels, and takes them as not "
+                "annotated. Use a pipeline that has learned them.",
+            )
         judges = Judges([nlp], name)
         docs = enumerate(tqdm(_docs_of(paths), unit="doc", disable=None))
         search.run(docs, judges)
@@ -271,7 +297,6 @@ def _ask_model(paths: List[Path], search: "Search", options: Options) -> None:
 
 def _ask_folds(paths: List[Path], search: "Search", options: Options) -> None:
     import spacy
-    from spacy.cli._util import setup_gpu
 
     from ..evaluation.annotation_errors.folds import (
         assign_dev,
@@ -293,7 +318,7 @@ def _ask_folds(paths: List[Path], search: "Search", options: Options) -> None:
         keys = keys_of(doc.text for doc in _docs_of(paths))
         folds = assign_parts(keys, n_folds, options.seed)
         is_dev = assign_dev(keys, folds, options.seed + 1)
-    setup_gpu(options.gpu_id, silent=True)
+    _use_gpu(options)
     for fold in range(n_folds):
         with TemporaryDirectory() as folder, _training():
             files = write_fold(_docs_of(paths), folds, is_dev, fold, Path(folder))
@@ -316,6 +341,13 @@ def _ask_folds(paths: List[Path], search: "Search", options: Options) -> None:
         )
         with explained(_CANT_FIND, ValueError):
             search.run(bar, judges)
+
+
+def _use_gpu(options: Options) -> None:
+    from spacy.cli._util import setup_gpu
+
+    with explained(f"Can't use GPU {options.gpu_id}", ValueError):
+        setup_gpu(options.gpu_id, silent=True)
 
 
 def _read_config(options: Options) -> "Config":

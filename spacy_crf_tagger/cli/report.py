@@ -1,15 +1,16 @@
 """`spacy crf report`: how good a pipeline is, and where it fails."""
 
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, List, Optional
+from typing import TYPE_CHECKING, Annotated, Iterator, List, Optional
 
 import typer
 from spacy.cli._util import import_code, setup_gpu
 from tqdm import tqdm
 from wasabi import msg
 
-from ..data.saving import check_file, replacing_file
+from ..data.saving import check_file, refuse_inside, replacing_file
 from ..data.source import UnreadableError
 from .errors import explained
 from .loading import load_pipeline
@@ -83,7 +84,8 @@ def report_cli(
     Example: python -m spacy crf report training/model-best test.spacy report.html
     """
     import_code(code)
-    setup_gpu(gpu_id)
+    with explained(f"Can't use GPU {gpu_id}", ValueError):
+        setup_gpu(gpu_id)
     report(model, test, output, train=train, against=against, samples=samples)
 
 
@@ -113,6 +115,8 @@ def report(
     with explained(_CANT_WRITE, ValueError, OSError):
         check_format(output.suffix.lower())
         check_file(output, inputs)
+        models = [Path(each) for each in (model, against) if each is not None]
+        refuse_inside(output, [*models, *inputs])
     for path in inputs:
         if not path.exists():
             msg.fail("Documents not found", path, exits=1)
@@ -120,7 +124,7 @@ def report(
     other = None if against is None else Pipeline(against, load_pipeline(against))
     bar = partial(tqdm, unit="doc", disable=None, leave=False)
     msg.info(f"Analysing the documents of {test}")
-    with explained("Can't report", UnreadableError, ValueError):
+    with _reading(test), explained("Can't report", ValueError):
         made = make_report(
             pipeline,
             test,
@@ -134,6 +138,14 @@ def report(
     for section in made.sections:
         msg.text(f"{section.name}: {_summarise(section)}")
     msg.good(f"Saved report to {output}")
+
+
+@contextmanager
+def _reading(test: Path) -> Iterator[None]:
+    try:
+        yield
+    except UnreadableError as error:
+        msg.fail(f"Can't read {error.path or test}: {error}", exits=1)
 
 
 def _summarise(section: "Section") -> str:

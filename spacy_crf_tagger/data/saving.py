@@ -155,17 +155,20 @@ def check_folder(
     work to get there.
 
     path (Path): The folder.
-    endings (Collection[str]): How the names of its files end.
+    endings (Collection[str]): How the names of its files end, such as `".spacy"`;
+        without a dot at the beginning, what they are.
     inputs (Iterable[Path]): What is read, and must not be overwritten.
     RAISES (OSError): If it is a file, read-only, one of the inputs, or holds something
         else than such files.
     """
     _refuse_inputs(path, inputs)
-    names = _names_in(path)
+    suffixes = tuple(ending for ending in endings if ending.startswith("."))
+    names = _all_names_in(path)
     others = [
         name
         for name in names
-        if not (path / name).is_file() or not name.endswith(tuple(endings))
+        if not (path / name).is_file()
+        or not (name in endings or name.endswith(suffixes))
     ]
     if others:
         raise FileExistsError(
@@ -176,7 +179,30 @@ def check_folder(
     _require_replaceable(path, names)
 
 
+def refuse_inside(path: Path, folders: Iterable[Path]) -> None:
+    """Refuse to write into a folder that is read.
+
+    path (Path): What is to be written.
+    folders (Iterable[Path]): What is read; files and missing ones are passed over.
+    RAISES (OSError): If the path is in one of the folders.
+    """
+    for folder in folders:
+        if folder.is_dir() and folder.resolve() in path.resolve().parents:
+            raise FileExistsError(
+                errno.EEXIST,
+                f"The output is in {folder}, which is an input; name another",
+                str(path),
+            )
+
+
 def _names_in(path: Path) -> List[str]:
+    """RETURNS (List[str]): What is in a folder, if it is there, but for hidden files.
+    RAISES (NotADirectoryError): If it is no folder.
+    """
+    return [name for name in _all_names_in(path) if not name.startswith(".")]
+
+
+def _all_names_in(path: Path) -> List[str]:
     """RETURNS (List[str]): What is in a folder, if it is there.
     RAISES (NotADirectoryError): If it is no folder.
     """
@@ -184,8 +210,8 @@ def _names_in(path: Path) -> List[str]:
         return []
     if not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "This is not a folder", str(path))
-    # A new disk has the latter, and a killed process may have left hidden files.
-    return [n for n in os.listdir(path) if n[0] != "." and n != "lost+found"]
+    # A new disk has this, and a killed process may have left files of ours.
+    return [n for n in os.listdir(path) if n != "lost+found" and not _is_hidden(n)]
 
 
 def _require_replaceable(path: Path, names: List[str]) -> None:
@@ -227,6 +253,11 @@ def _is_device(path: Path) -> bool:
     if path.is_absolute() and path.parts[1:2] in (("dev",), ("proc",)):
         return path.exists()
     return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _is_hidden(name: str) -> bool:
+    """RETURNS (bool): Whether a name is one that `_hidden_name` makes."""
+    return name.startswith(".") and name.endswith(".tmp")
 
 
 def _hidden_name(path: Path) -> str:

@@ -88,9 +88,10 @@ def find_component(nlp: Language, name: Optional[str] = None) -> Tuple[str, CRFP
     if name is None:
         name = next(iter(pipes)) if len(pipes) == 1 else _USUAL
     if name not in pipes:
+        disabled = " It is disabled: enable it." if name in nlp.disabled else ""
         raise ValueError(
             f"'{name}' is not a crf_ner or crf_tagger component of the pipeline. Those "
-            f"are: {list(pipes)}."
+            f"are: {list(pipes)}.{disabled}"
         )
     return name, pipes[name]
 

@@ -174,10 +174,48 @@ def test_other_files_are_not_replaced(crf, folder, found):
     assert "decisions.jsonl" in text
 
 
+@pytest.mark.parametrize("name", [".env", "old-findings.jsonl"])
+def test_nothing_else_is_replaced_either(crf, folder, found, name):
+    (found / name).write_text("mine")
+    files = (folder / "corpus.spacy", found)
+    assert crf("find-errors", *files, "--model", folder / "model").exit_code == 1
+    assert (found / name).read_text() == "mine"
+
+
+def test_corpora_that_a_model_cannot_judge(crf, folder, tmp_path):
+    nlp = spacy.blank("en")
+    doc = nlp("Ada went home")
+    DocBin(docs=[doc]).to_disk(tmp_path / "bare.spacy")
+    doc.set_ents([Span(doc, 0, 1, "XX")], default="outside")
+    DocBin(docs=[doc]).to_disk(tmp_path / "other.spacy")
+    options = (tmp_path / "out", "--model", folder / "model")
+    exit_code, text = crf("find-errors", tmp_path / "bare.spacy", *options)
+    assert exit_code == 1
+    assert "no entity is annotated" in text
+    exit_code, text = crf("find-errors", tmp_path / "other.spacy", *options)
+    assert exit_code == 0
+    assert "does not know the labels ['XX']" in text
+
+
+def test_output_is_not_among_the_input(crf, folder, tmp_path):
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    (corpus / "a.spacy").write_bytes((folder / "corpus.spacy").read_bytes())
+    decisions = tmp_path / "d.jsonl"
+    decisions.write_text("", "utf8")
+    exit_code, text = crf("find-errors", corpus, corpus / "b.spacy", "-a", decisions)
+    assert exit_code == 1
+    assert "which is an input" in text
+    exit_code, text = crf("find-errors", corpus, tmp_path / "b.spacy", "-a", decisions)
+    assert exit_code == 0
+    assert "Nothing was accepted" in text
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--model", "absent"), "Can't load pipeline"),
+        (("--model", "absent", "--apply", "d.jsonl"), "neither --model nor --config"),
         (("--model", "a", "--config", "b"), "not both"),
         (("--config", "absent.cfg"), "Can't read the config"),
         (("--folds", "10"), "different texts cannot be divided"),

@@ -87,7 +87,8 @@ def test_wrong_arguments(crf, pipeline, test_docs, tmp_path):
         ([pipeline, test_docs, test_docs], "ends in .html"),
         ([pipeline, tmp_path / "absent.spacy", output], "Documents not found"),
         ([pipeline, junk, output], "cannot be read as a .spacy file"),
-        ([pipeline, test_docs, output, "--train", junk], "Can't report"),
+        ([pipeline, test_docs, output, "--train", junk], "Can't read"),
+        ([pipeline, test_docs, pipeline / "meta.json"], "which is an input"),
         ([tmp_path / "absent", test_docs, output], "Can't load pipeline"),
         ([blank, test_docs, output], "nothing to report on"),
     ):

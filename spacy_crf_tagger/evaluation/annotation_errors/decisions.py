@@ -9,7 +9,8 @@ from spacy.tokens import Doc, Span
 
 from .findings import EntitySpan
 
-_ACCEPT, _OTHERS = "accept", ("reject", "ignore")
+_ACCEPT, _REJECT = "accept", "reject"
+_OTHERS = (_REJECT, "ignore")
 _BEGIN = "B"
 
 
@@ -20,6 +21,8 @@ class Decision(NamedTuple):
     doc (int): The number of the document, from 0.
     start (int): The first token of the context.
     end (int): The token after its last.
+    finding (Tuple[int, ...]): The first token of the finding, and the one after its
+        last.
     text (str): The text of the context.
     before (Tuple[EntitySpan, ...]): The entities that were in it.
     spans (Tuple[Tuple[int, int, str], ...]): First character, the one after the last,
@@ -30,6 +33,7 @@ class Decision(NamedTuple):
     doc: int
     start: int
     end: int
+    finding: Tuple[int, ...]
     text: str
     before: Tuple[EntitySpan, ...]
     spans: Tuple[Tuple[int, int, str], ...]
@@ -52,10 +56,15 @@ def read_decisions(path: Path) -> Decisions:
 
     path (Path): The file.
     RETURNS (Decisions): The decisions.
-    RAISES (ValueError): If something in it is no finding, with its line.
+    RAISES (ValueError): If something in it is no finding, with its line, or two
+        decisions about the same finding differ.
     """
-    text = path.read_text(encoding="utf-8-sig")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8: {error.reason}.") from error
     accepted: List[Decision] = []
+    kept: List[Decision] = []
     n_left = 0
     if text.lstrip().startswith("["):
         for number, task in enumerate(_parse(text, f"{path}"), start=1):
@@ -65,6 +74,7 @@ def read_decisions(path: Path) -> Decisions:
                 n_left += 1
             else:
                 accepted.append(_decision(task["data"], spans, place))
+        _require_agreement(accepted, kept)
         return Decisions(accepted, n_left)
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
@@ -78,10 +88,13 @@ def read_decisions(path: Path) -> Decisions:
             accepted.append(_decision(record, record.get("spans"), place))
         elif answer is None or answer in _OTHERS:
             n_left += 1
+            if answer == _REJECT:
+                kept.append(_decision(record, [], place))
         else:
             raise ValueError(
                 f"{place}: the answer {answer!r} is none of accept, reject and ignore."
             )
+    _require_agreement(accepted, kept)
     return Decisions(accepted, n_left)
 
 
@@ -152,7 +165,8 @@ def _entities(doc: Doc, decision: Decision) -> Tuple[Set[EntitySpan], Set[Entity
     start, end = decision.start, decision.end
     context = doc[start:end] if 0 <= start < end <= len(doc) else None
     inside = {_key(e) for e in doc.ents if e.start >= start and e.end <= end}
-    if context is None or context.text != decision.text:
+    # A task of Prodigy has the blank that follows its last token.
+    if context is None or context.text.rstrip() != decision.text.rstrip():
         raise ValueError(
             f"{decision.place} is not about document {decision.doc} of this corpus, "
             "which has another text. Name the corpus that the findings are of."
@@ -173,6 +187,20 @@ def _entities(doc: Doc, decision: Decision) -> Tuple[Set[EntitySpan], Set[Entity
             )
         after.add(_key(span))
     return inside, after
+
+
+def _require_agreement(accepted: List[Decision], kept: List[Decision]) -> None:
+    """Refuse two answers to the same question."""
+    answers: Dict[Tuple[int, ...], Tuple[object, str]] = {}
+    decided = [*((each, set(each.spans)) for each in accepted)]
+    for decision, answer in [*decided, *((each, None) for each in kept)]:
+        key = (decision.doc, decision.start, decision.end, *decision.finding)
+        before, place = answers.setdefault(key, (answer, decision.place))
+        if before != answer:
+            raise ValueError(
+                f"{place} and {decision.place} decide otherwise about the same "
+                "finding. Leave one of them out."
+            )
 
 
 def _require_apart(spans: List[Span], decisions: List[Decision]) -> None:
@@ -204,14 +232,20 @@ def _label_studio_spans(task: Any, place: str) -> Any:
     """
     if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
         raise ValueError(f"{place} is no task of Label Studio.")
-    for annotation in task.get("annotations") or []:
-        if not annotation.get("was_cancelled"):
-            values = [each.get("value") or {} for each in annotation.get("result", [])]
-            return [
-                {**value, "label": value["labels"][0]}
-                for value in values
-                if value.get("labels")
-            ]
+    try:
+        for annotation in task.get("annotations") or []:
+            if not annotation.get("was_cancelled"):
+                values = [each.get("value") or {} for each in annotation["result"]]
+                return [
+                    {**value, "label": value["labels"][0]}
+                    for value in values
+                    if value.get("labels")
+                ]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{place} has annotations that are none of Label Studio "
+            f"({type(error).__name__}: {error})."
+        ) from error
     return None
 
 
@@ -227,9 +261,12 @@ def _decision(record: Any, spans: Any, place: str) -> Decision:
         )
         numbers = (int(finding[key]) for key in ("doc", "start", "end"))
         doc, start, end = numbers
+        tokens = tuple(int(number) for number in finding["tokens"])
+        if doc < 0 or not all(label for _, _, label in after):
+            raise ValueError("a negative document or an empty label")
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{place} is no finding of `find-errors` with the spans that should be "
             f"there ({type(error).__name__}: {error})."
         ) from error
-    return Decision(place, doc, start, end, str(text), before, after)
+    return Decision(place, doc, start, end, tokens, str(text), before, after)

@@ -80,11 +80,14 @@ def _quote(task: Task, spans: Sequence[EntitySpan]) -> str:
 def _pieces(task: Task) -> Dict[str, Any]:
     finding = task.finding
     end = task.start + len(task.words)
+    inside = task.text_with_ws(finding.start, finding.end)
+    blank = inside[len(inside.rstrip()) :]
     return {
-        "before": task.text_of(task.start, finding.start),
-        "inside": task.text_of(finding.start, finding.end),
-        "after": task.text_of(finding.end, end),
-        "doc": finding.doc,
+        "before": task.text_with_ws(task.start, finding.start),
+        "inside": inside.rstrip(),
+        "after": blank + task.text_with_ws(finding.end, end),
+        "doc": finding.doc + 1,
+        "usage": f"{finding.usage:+.1f}",
         "probability": f"{finding.probability:.3f}",
         "suggested_probability": f"{finding.suggested_probability:.3f}",
     }

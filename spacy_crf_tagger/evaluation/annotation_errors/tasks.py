@@ -44,9 +44,13 @@ class Task(NamedTuple):
         """RETURNS (str): The text of tokens of the context, counted from the document's
         first token, without whitespace around it.
         """
+        return self.text_with_ws(start, end).strip()
+
+    def text_with_ws(self, start: int, end: int) -> str:
+        """RETURNS (str): The same, with the whitespace around it."""
         pairs = list(zip(self.words, self.spaces, strict=True))
         own = pairs[start - self.start : end - self.start]
-        return "".join(word + " " * space for word, space in own).strip()
+        return "".join(word + " " * space for word, space in own)
 
 
 def task_of(doc: Doc, finding: Finding) -> Task:
@@ -147,6 +151,7 @@ def _reference(task: Task) -> Dict[str, Any]:
         "doc": task.finding.doc,
         "start": task.start,
         "end": task.start + len(task.words),
+        "tokens": [task.finding.start, task.finding.end],
         "entities": [list(span) for span in task.entities],
     }
 

@@ -128,7 +128,29 @@ def test_decisions_that_contradict_each_other(doc, records, tmp_path):
             {"spans": [{"start": 1, "end": 3, "label": "X"}]},
             "begin and end with tokens",
         ),
-        ({"finding": {"doc": 3, "start": 0, "end": 1, "entities": []}}, "has 1"),
+        (
+            {"finding": {"doc": 3, "start": 0, "end": 1, "tokens": [0, 1]}},
+            "line 1 is no finding",
+        ),
+        (
+            {
+                "finding": {
+                    **{"doc": 3, "start": 0, "end": 1},
+                    **{"tokens": [0, 1], "entities": []},
+                }
+            },
+            "has 1",
+        ),
+        (
+            {
+                "finding": {
+                    **{"doc": -1, "start": 0, "end": 1},
+                    **{"tokens": [0, 1], "entities": []},
+                }
+            },
+            "a negative document",
+        ),
+        ({"spans": [{"start": 0, "end": 3, "label": ""}]}, "or an empty label"),
     ],
 )
 def test_decisions_that_do_not_fit(doc, records, tmp_path, change, message):
@@ -142,6 +164,44 @@ def test_documents_that_have_changed_since(doc, records, tmp_path):
     corrected(doc, path)
     with pytest.raises(ValueError, match="has other entities than when"):
         corrected(doc, path)
+
+
+@pytest.mark.parametrize("second", ["reject", "accept"])
+def test_two_answers_about_the_same_finding(records, tmp_path, second):
+    first = {**records[0], "answer": "accept"}
+    other = {**records[0], "spans": [], "answer": second}
+    with pytest.raises(ValueError, match=r"line 1 and .*line 2 decide otherwise"):
+        read_decisions(write_lines(tmp_path / "d", first, other))
+    again = write_lines(tmp_path / "d", first, first, {**other, "answer": "ignore"})
+    assert len(read_decisions(again).accepted) == 2
+
+
+def test_a_context_may_be_a_sentence_of_several(tmp_path):
+    """A blank follows its last token, which is in the text of the task."""
+    doc = spacy.blank("en")("Ada left. Bo stayed. Cy slept")
+    for token in doc:
+        token.is_sent_start = token.text in ("Ada", "Bo", "Cy")
+    doc.set_ents([Span(doc, 0, 1, "PERSON")], default="outside")
+    record = to_prodigy(task_for(doc, [], [(3, 4, "PERSON")]), 1, doc)
+    assert record["text"].startswith("Bo stayed.")
+    corrected(doc, write_lines(tmp_path / "d", {**record, "answer": "accept"}))
+    assert entities(doc) == [(0, 1, "PERSON"), (3, 4, "PERSON")]
+
+
+@pytest.mark.parametrize("own", [["x"], {"a": 1}, [{"result": None}], [{}]])
+def test_annotations_that_are_none_of_label_studio(doc, tmp_path, own):
+    record = to_label_studio(1, task_for(doc, [(4, 6, "PLACE")], []), 1, doc)
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps([{**record, "annotations": own}]), "utf8")
+    with pytest.raises(ValueError, match="none of Label Studio"):
+        read_decisions(path)
+
+
+def test_a_file_of_another_encoding(tmp_path):
+    path = tmp_path / "d"
+    path.write_bytes("é".encode("latin-1"))
+    with pytest.raises(ValueError, match="d is not UTF-8"):
+        read_decisions(path)
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "[{}]", "[", "3"])
