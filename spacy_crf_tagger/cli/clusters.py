@@ -17,7 +17,6 @@ from ..data.saving import check_file, replacing_file
 from ..data.shards.inputs import Input, Kind, find_inputs
 from ..data.shards.parquet import require_pyarrow
 from ..data.source import UnreadableError
-from .counting import TextCounter
 from .errors import explained
 from .loading import blank_pipeline, load_pipeline
 
@@ -194,6 +193,9 @@ def _count(
         require_pyarrow()
     # Only the tokenizer runs, which takes texts of any length.
     nlp.max_length = sys.maxsize
+    # Needs more than spaCy's commands do.
+    from .counting import TextCounter
+
     counter = TextCounter(nlp, text_field, lower=lower)
     n_bytes = sum(each.size for each in inputs)
     with _reading(), _bar("Counting words", n_bytes) as bar:

@@ -15,7 +15,7 @@ from spacy.util import load_config, load_model_from_config
 from thinc.api import Config
 from wasabi import msg
 
-from ..data.saving import check_pipeline
+from ..data.saving import check_pipeline, refuse_inside
 from ..data.shards.inputs import Kind
 from ..data.source import UnreadableError
 from .errors import explained
@@ -182,6 +182,7 @@ def distill(
     with explained("Can't write the pipeline", OSError):
         for name in OUTPUTS:
             check_pipeline(output / name, inputs)
+            refuse_inside(output / name, inputs)
     with explained(f"Can't use GPU {gpu_id}", ValueError):
         setup_gpu(gpu_id)
     config = _read_config(student, overrides or {})

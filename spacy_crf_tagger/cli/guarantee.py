@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Dict, List, NamedTuple, Optional
 
 import typer
+from spacy.language import Language
 from spacy.training import Corpus, Example
 from tqdm import tqdm
 from wasabi import msg
@@ -148,6 +149,7 @@ def guarantee(
         examples = list(Corpus(heldout)(nlp))
     with explained(f"Can't guarantee it for {model}", ValueError):
         name, ner = find_recognizer(nlp, component)
+        _require_own_key(nlp, name, spans_key)
         msg.info(f"Asking {name} of {model} about the entities of {heldout}")
         bar = tqdm(examples, unit="doc", disable=None, leave=False)
         floors = control_floors(
@@ -175,6 +177,20 @@ def guarantee(
         f"not in doc.spans[{spans_key!r}], if documents are exchangeable with those of "
         f"{heldout}."
     )
+
+
+def _require_own_key(nlp: Language, name: str, spans_key: str) -> None:
+    """Two components would write into one group, and what one promises be lost."""
+    for other, pipe in nlp.pipeline:
+        cfg = getattr(pipe, "cfg", None) or {}
+        if other != name and spans_key in (
+            cfg.get("candidates_key"),
+            cfg.get("spans_key"),
+        ):
+            raise ValueError(
+                f"'{other}' writes to doc.spans[{spans_key!r}] as well, and would "
+                "replace the candidates. Name another group by --spans-key."
+            )
 
 
 def _count(analysed: List[Example], spans_key: str) -> Dict[str, int]:

@@ -7,6 +7,7 @@ import typer
 from spacy.util import is_package
 from wasabi import msg
 
+from ..clusters.paths import read_paths
 from ..data.saving import check_file, replacing_file
 from .errors import explained
 from .recipes import Optimize, check_components, render_recipe
@@ -124,12 +125,20 @@ def init_config(
             f"There is no pipeline {vectors} here",
             "Training needs it: it must be a path or the name of an installed package.",
         )
-    if clusters is not None and not Path(clusters).exists():
-        msg.warn(
-            f"There is no file {clusters} here",
-            "Training needs it: `python -m spacy crf clusters` makes it.",
-        )
+    if clusters is not None:
+        _check_clusters(Path(clusters))
     print_training(output, _missing_paths(optimize, vectors, clusters))
+
+
+def _check_clusters(path: Path) -> None:
+    makes = "Training needs it: `python -m spacy crf clusters` makes it."
+    if not path.is_file():
+        msg.warn(f"There is no file {path} here", makes)
+        return
+    try:
+        read_paths(path)
+    except ValueError as error:
+        msg.warn(f"{path} is no file of word clusters", f"{error}. {makes}")
 
 
 def print_training(config: Path, options: Sequence[str] = ()) -> None:

@@ -124,7 +124,7 @@ def report(
     other = None if against is None else Pipeline(against, load_pipeline(against))
     bar = partial(tqdm, unit="doc", disable=None, leave=False)
     msg.info(f"Analysing the documents of {test}")
-    with _reading(test), explained("Can't report", ValueError):
+    with explained("Can't report", ValueError), _reading(test):
         made = make_report(
             pipeline,
             test,

@@ -27,7 +27,7 @@ from wasabi import msg
 
 from ..data.export.annotation import NOTES_KEY, Losses
 from ..data.export.writers import ExportFormat, check_export, write_export
-from ..data.pool import Places, Pool, PooledText, text_number
+from ..data.pool import Places, Pool, PooledText, sentences_of, text_number
 from ..data.read_spacy import find_spacy_files, read_docs
 from ..data.saving import check_file
 from ..data.shards.inputs import Kind, find_inputs
@@ -235,18 +235,18 @@ def select(
             _check(output, output_format, [*files, *exclude])
         annotated = _texts_of(exclude)
         nlp = load_pipeline(model)
-        with explained(f"Can't choose by {model}", ValueError):
+        cant_choose = f"Can't choose by {model}"
+        with explained(cant_choose, ValueError):
             name, _ = find_component(nlp, component)
-            texts = Pool(
-                inputs, nlp, text_field=text_field, by_sentence=how.by_sentence
-            )
-            scored, places = _score(texts, nlp, name, how, annotated)
-            repeated = 1.0 - (how.diversity if how.strategy != "random" else 0.0)
-            chosen = scored.choose(Wanted(n_texts, n_tokens), repeated)
-            if not chosen:
-                raise ValueError(_nothing(pool, len(scored), n_tokens))
-            found = texts.find({places[each.number] for each in chosen})
-            pooled = [found[places[each.number]] for each in chosen]
+        texts = Pool(inputs, nlp, text_field=text_field, by_sentence=how.by_sentence)
+        scored, places = _score(texts, nlp, name, how, annotated)
+        repeated = 1.0 - (how.diversity if how.strategy != "random" else 0.0)
+        chosen = scored.choose(Wanted(n_texts, n_tokens), repeated)
+        if not chosen:
+            msg.fail(cant_choose, _nothing(pool, len(scored), n_tokens), exits=1)
+        found = texts.find({places[each.number] for each in chosen})
+        pooled = [found[places[each.number]] for each in chosen]
+        with explained(cant_choose, ValueError):
             docs = _annotate(nlp, pooled, simulate=simulate)
     except UnreadableError as error:
         msg.fail(f"Can't read {error.path or pool}: {error}", exits=1)
@@ -275,8 +275,7 @@ def _texts_of(paths: Iterable[Path]) -> Set[int]:
         for file in find_spacy_files(path):
             for doc in read_docs(file, Vocab()):
                 numbers.add(text_number(doc.text))
-                if doc.has_annotation("SENT_START"):
-                    numbers.update(text_number(sent.text) for sent in doc.sents)
+                numbers.update(text_number(sent.text) for sent in sentences_of(doc))
     return numbers
 
 
@@ -321,7 +320,14 @@ def _annotate(nlp: Language, pooled: List[PooledText], *, simulate: bool) -> Lis
     annotation that they have.
     """
     if simulate:
-        return [text.annotated for text in pooled]
+        docs = [text.annotated for text in pooled]
+        attributes = ("ENT_IOB", "TAG", "POS")
+        if not any(doc.has_annotation(attr) for doc in docs for attr in attributes):
+            msg.warn(
+                "None of the chosen texts has annotation",
+                "--simulate writes what the pool has: give annotated .spacy files.",
+            )
+        return docs
     return list(nlp.pipe(text.doc for text in pooled))
 
 
@@ -346,5 +352,5 @@ def _write(docs: List[Doc], output: Path, output_format: SelectFormat) -> None:
 
 def _nothing(pool: str, n_texts: int, n_tokens: Optional[int]) -> str:
     if not n_texts:
-        return f"{pool} has no text that is not annotated already (--exclude)."
+        return f"{pool} has no text, or none that is not annotated already (--exclude)."
     return f"none of the {n_texts} texts has as few tokens as {n_tokens} (--tokens)."

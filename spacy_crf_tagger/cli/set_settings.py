@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ..pipeline.base import CRFPipe
 
 _NULL = ("null", "none")
+# What a promise of `spacy crf guarantee` is about.
+_PROMISED = ("candidates_key", "candidates_floor", "label_floors")
 
 
 def set_cli(
@@ -163,7 +165,17 @@ def set_settings(
         _measure(nlp, name, evaluate)
     elif pipe.settings != before:
         _warn_of_old_figures(nlp, pipe)
+    if any(name in settings for name in _PROMISED):
+        _drop_promise(nlp, name)
     save_pipeline(nlp, output)
+
+
+def _drop_promise(nlp: Language, name: str) -> None:
+    if nlp.meta.get("guarantees", {}).pop(name, None) is not None:
+        msg.warn(
+            "What `spacy crf guarantee` promised does not hold for other candidates",
+            "The promise is taken out of meta.json. Run the command again.",
+        )
 
 
 def _measure(nlp: Language, name: str, path: Path) -> None:

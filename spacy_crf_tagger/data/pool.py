@@ -19,7 +19,7 @@ from typing import (
 
 from spacy.language import Language
 from spacy.pipeline import Sentencizer
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from .shards.inputs import Input
 from .shards.plan import Shard, cut_into_shards
@@ -161,12 +161,22 @@ class Pool:
             if len(doc):
                 yield PooledText((number, 0), bare(doc), doc)
             return
-        if not doc.has_annotation("SENT_START"):
-            doc = Sentencizer()(doc)
-        for n, sentence in enumerate(doc.sents):
+        for n, sentence in enumerate(sentences_of(doc)):
             part = sentence.as_doc()
             if not part.text.isspace():
                 yield PooledText((number, n), bare(part), part)
+
+
+def sentences_of(doc: Doc) -> Iterator[Span]:
+    """Divide a document into sentences: those that somebody has set, or else by
+    punctuation.
+
+    doc (Doc): The document, which gets starts of sentences if it has none.
+    RETURNS (Iterator[Span]): Its sentences.
+    """
+    if not doc.has_annotation("SENT_START"):
+        doc = Sentencizer()(doc)
+    return iter(doc.sents)
 
 
 def bare(doc: Doc) -> Doc:

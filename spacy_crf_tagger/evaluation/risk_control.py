@@ -64,7 +64,7 @@ def control_floor(
     probabilities (Sequence[NDArray[float]]): The probabilities of the annotated
         entities of each document; 0 for those that can be no candidates.
     miss_rate (float): The share, above 0 and below 1.
-    least_floor (float): The lowest floor that is possible, above 0.
+    least_floor (float): The lowest floor that is possible, 0.000001 at least.
     most_entities (Optional[int]): The most entities that any document can have, for a
         promise about entities in place of documents. It must not come from these
         documents.
@@ -78,9 +78,10 @@ def control_floor(
         raise ValueError(
             f"The miss rate must be above 0 and below 1, not {miss_rate:g}."
         )
-    if not 0.0 < least_floor < 1.0:
+    if not _STEP <= least_floor < 1.0:
         raise ValueError(
-            f"The least floor must be above 0 and below 1, not {least_floor:g}."
+            f"The least floor must be at least {_STEP:g} and below 1, not "
+            f"{least_floor:g}: floors have {_DECIMALS} decimals."
         )
     with_entities = [each for each in probabilities if len(each)]
     weights = _weights(with_entities, most_entities)
@@ -107,8 +108,9 @@ def control_floor(
         raise UncontrollableError(
             f"{int((ascending <= least_floor).sum())} of {len(ascending)} entities are "
             f"no more probable than {least_floor:g}, below which no span is looked at: "
-            f"no miss rate below {reachable:.3f} can be promised. Ask for that, lower "
-            "--least-floor, or train on documents that are more like these."
+            f"no miss rate below {reachable:.3f} can be promised. Ask for a larger "
+            "one, lower --least-floor, or train on documents that are more like these, "
+            "with these labels."
         )
     n_missed = int((ascending <= floor).sum())
     return ControlledFloor(

@@ -25,7 +25,7 @@ def test_the_entry_point_loads_nothing_but_the_commands():
     modules = outcome.stdout.split()
     assert "spacy_crf_tagger.cli.convert" in modules
     own = [name for name in modules if name.startswith("spacy_crf_tagger.")]
-    assert {name.split(".")[1] for name in own} == {"cli", "data"}
+    assert {name.split(".")[1] for name in own} == {"cli", "clusters", "data"}
     assert {name.partition(".")[0] for name in modules} == {"spacy_crf_tagger"}
 
 

@@ -88,6 +88,31 @@ def test_labels_that_were_not_there(crf, folder, tmp_path):
     assert "Nothing is promised of ANIMAL" in text
 
 
+def test_other_floors_end_the_promise(crf, folder, tmp_path):
+    files = [folder / "model", folder / "heldout.spacy", tmp_path / "new"]
+    crf("guarantee", *files, "-m", "0.5")
+    again = ["set", tmp_path / "new", tmp_path / "set"]
+    exit_code, text = crf(*again, "--candidates-floor", "0.9")
+    assert exit_code == 0
+    assert "does not hold for other candidates" in text
+    assert not spacy.load(tmp_path / "set").meta["guarantees"]
+    assert "does not hold" not in crf(*again, "--spans-key", "all").output
+    assert spacy.load(tmp_path / "set").meta["guarantees"]
+
+
+def test_two_components_do_not_share_their_candidates(crf, folder, tmp_path):
+    nlp = spacy.load(folder / "model")
+    nlp.add_pipe("crf_ner", "second", source=spacy.load(folder / "model"))
+    nlp.to_disk(tmp_path / "two")
+    heldout, first = folder / "heldout.spacy", tmp_path / "first"
+    assert crf("guarantee", tmp_path / "two", heldout, first, "-m", 0.5).exit_code == 0
+    arguments = ("guarantee", first, heldout, tmp_path / "b", "-c", "second", "-m", 0.5)
+    exit_code, text = crf(*arguments)
+    assert exit_code == 1
+    assert "'crf_ner' writes to doc.spans['crf_ner_candidates'] as well" in text
+    assert crf(*arguments, "--spans-key", "others").exit_code == 0
+
+
 def test_calibration_ends_the_promise(crf, folder, tmp_path):
     heldout, output = folder / "heldout.spacy", tmp_path / "new"
     crf("guarantee", folder / "model", heldout, output, "-m", "0.2")

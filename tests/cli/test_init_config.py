@@ -197,7 +197,17 @@ def test_file_that_is_there_is_replaced_by_force_only(crf, in_folder):
 
 def test_templates_are_part_of_the_package():
     text = (ROOT / "pyproject.toml").read_text("utf8")
-    patterns = re.findall(r'(?m)^spacy_crf_tagger = \["py.typed", "(.+)"\]$', text)
-    [found] = [set((ROOT / "spacy_crf_tagger").glob(pattern)) for pattern in patterns]
-    assert found == set(TEMPLATES.iterdir())
-    assert len(found) == 3
+    [listed] = re.findall(r"(?ms)^spacy_crf_tagger = \[\n(.*?)^\]", text)
+    package = ROOT / "spacy_crf_tagger"
+    found = {
+        path
+        for pattern in re.findall('"(.+)"', listed)
+        for path in package.glob(pattern)
+    }
+    data = {
+        path
+        for path in package.rglob("*.*")
+        if path.suffix != ".py" and path.parent.name != "__pycache__"
+    }
+    assert found == data
+    assert set(TEMPLATES.iterdir()) < found

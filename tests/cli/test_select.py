@@ -102,6 +102,21 @@ def test_what_is_annotated_is_not_asked_for(crf, folder, tmp_path):
     assert sorted(chosen) == sorted(expected)
 
 
+def test_sentences_of_what_is_annotated_are_not_asked_for(crf, folder, tmp_path):
+    """The documents of neither side say where sentences start."""
+    pool = folder / "annotated.spacy"
+    options = ["-n", 10, "--sentences", "--exclude", pool]
+    outcome = crf("select", folder / "model", pool, tmp_path / "next.spacy", *options)
+    assert outcome.exit_code == 1
+    assert "none that is not annotated already" in outcome.output
+
+
+def test_a_simulation_needs_annotation(crf, folder, tmp_path):
+    files = (folder / "pool.jsonl", tmp_path / "next.spacy")
+    outcome = crf("select", folder / "model", *files, "-n", 2, "--simulate")
+    assert "None of the chosen texts has annotation" in outcome.output
+
+
 def test_an_annotator_is_simulated(crf, folder, tmp_path):
     output = tmp_path / "next.spacy"
     options = ["-n", 2, "--by", "random", "--simulate"]

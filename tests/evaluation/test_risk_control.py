@@ -69,7 +69,7 @@ def test_promise_is_kept_by_new_documents(most_entities):
         documents = [draw_document(rng) for _ in range(60)]
         new = draw_document(rng)
         found = control_floor(
-            documents, rate, least_floor=1e-9, most_entities=most_entities
+            documents, rate, least_floor=1e-6, most_entities=most_entities
         )
         missed.append(int((new <= found.floor).sum()))
         entities.append(len(new))
@@ -120,7 +120,7 @@ def test_what_cannot_be_promised_is_named_exactly():
     [
         (0.0, {}, "above 0 and below 1, not 0"),
         (1.0, {}, "above 0 and below 1, not 1"),
-        (0.1, {"least_floor": 0.0}, "least floor must be above 0"),
+        (0.1, {"least_floor": 1e-7}, "least floor must be at least 1e-06"),
         (0.5, {"most_entities": 1}, "a document has 2 entities.*said to be 1"),
     ],
 )
