@@ -4,12 +4,14 @@ beside a network that was trained on the annotation alone.
     python -m benchmarks.distill ncbi-disease
     python -m benchmarks.distill wnut17
     python -m benchmarks.distill wnut17 --vectors
+    python -m benchmarks.distill wnut17 --clusters
 
 writes `benchmarks/results/distill-<corpus>.json`: F on dev and test, the calibration
 error on test without any temperature, words per second, and what has changed. Teachers
 are five seeds of `configs/crf_ner.cfg` (with `--vectors` of `crf_ner_vectors.cfg`, with
-vectors of an encoder), trained as `benchmarks.accuracy` and `benchmarks.pretrained` do
-it; what is already in the work folder is not trained again. Students learn the training
+vectors of an encoder; with `--clusters` teachers, students and the single network have
+word clusters), trained as `benchmarks.accuracy` and `benchmarks.pretrained` do it; what
+is already in the work folder is not trained again. Students learn the training
 documents in as many steps as a single network, and those of `--text` beside them. The
 best on dev is scored once on test. Speeds want a machine on which nothing else runs.
 """
@@ -50,7 +52,7 @@ from .harness.training import (
     write_result,
 )
 from .inference import words_per_second
-from .pretrained import with_vectors
+from .pretrained import with_clusters, with_vectors
 
 COMPONENT = "crf_ner"
 MODEL = f"components.{COMPONENT}.model"
@@ -82,6 +84,9 @@ def main(
     vectors: Annotated[
         bool, typer.Option("--vectors", help="Teachers have vectors of an encoder")
     ] = False,
+    clusters: Annotated[
+        bool, typer.Option("--clusters", help="All have word clusters")
+    ] = False,
     weight: Annotated[float, typer.Option(help="Share of the teacher")] = 1.0,
     temperature: Annotated[float, typer.Option(help="Of the comparison")] = 1.0,
     text: Annotated[
@@ -105,8 +110,11 @@ def main(
         {},
         folder / COMPONENT,
     )
+    knowledge = "vectors" if vectors else "clusters" if clusters else "plain"
+    if clusters:
+        single = with_clusters(COMPONENT, corpus, folder, encoder)
     taught = with_vectors(COMPONENT, corpus, folder, encoder) if vectors else single
-    parts = [f"{teachers}x" + ("vectors" if vectors else "plain")]
+    parts = [f"{teachers}x{knowledge}"]
     if steps is not None:
         single, taught = (shortened(setup, steps) for setup in (single, taught))
         parts.append(f"{steps}-steps")
@@ -123,9 +131,10 @@ def main(
         model = spacy_library.load(train_seed(single, folder, seed))
         runs.append({"model": "single", "seed": seed, **measure(model, folder)})
         for name, settings in STUDENTS.items():
-            overrides = {**budgeted(budget, seed), **settings}
+            overrides = {**budgeted(budget, seed), **single.settings, **settings}
             out = folder / f"{name}-{lesson.name}-{seed}"
-            model = spacy_library.load(distil(lesson, out, folder, overrides))
+            path = distil(lesson, single.config, out, folder, overrides)
+            model = spacy_library.load(path)
             runs.append({"model": name, "seed": seed, **measure(model, folder)})
     means = {name: mean(runs, name) for name in ("single", *STUDENTS)}
     pipelines = one_of_each(single, lesson, folder, runs[0]["seed"])
@@ -134,7 +143,7 @@ def main(
         **describe("distill"),
         "corpus": corpus,
         "budget": budget._asdict(),
-        "lesson": {"teachers": teachers, "vectors": vectors, **options},
+        "lesson": {"teachers": teachers, "knowledge": knowledge, **options},
         "runs": runs,
         "ensemble": measure_ensemble(ensemble, folder),
         "mean": means,
@@ -142,7 +151,8 @@ def main(
         "change": {name: change(means, speeds, name) for name in STUDENTS},
     }
     show(result)
-    write_result(f"distill-{corpus}" + ("-vectors" if vectors else ""), result)
+    ending = "" if knowledge == "plain" else f"-{knowledge}"
+    write_result(f"distill-{corpus}{ending}", result)
 
 
 def shortened(setup: Setup, steps: int) -> Setup:
@@ -162,7 +172,9 @@ def train_seed(setup: Setup, folder: Path, seed: int) -> Path:
     return out / "model-best"
 
 
-def distil(lesson: Lesson, out: Path, folder: Path, overrides: dict[str, Any]) -> Path:
+def distil(
+    lesson: Lesson, config: Path, out: Path, folder: Path, overrides: dict[str, Any]
+) -> Path:
     """RETURNS (Path): The best student of a training, which is done if it is not
     there.
     """
@@ -175,7 +187,7 @@ def distil(lesson: Lesson, out: Path, folder: Path, overrides: dict[str, Any]) -
         }
         options = [f"--{name}={value}" for name, value in flags.items()]
         names = ",".join(map(str, lesson.teachers))
-        spacy("crf", "distill", names, config_path(COMPONENT), out, *options)
+        spacy("crf", "distill", names, config, out, *options)
         (out / "done").touch()
     return out / "model-best"
 
