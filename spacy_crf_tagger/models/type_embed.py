@@ -264,7 +264,9 @@ def _init(
     for layer in model.layers[:2]:
         layer.initialize()
     if model.attrs["clusters_path"] is not None:
-        model.attrs["clusters"] = _read_clusters(model.attrs["clusters_path"])
+        model.attrs["clusters"] = _read_clusters(
+            model.attrs["clusters_path"], model.attrs["clusters"]
+        )
     if len(model.layers) > 2:
         project = model.layers[2]
         vectors_width = X[0].vocab.vectors.shape[1] if X else 0
@@ -280,10 +282,15 @@ def _init(
         project.initialize()
 
 
-def _read_clusters(path: str) -> WordClusters:
+def _read_clusters(path: str, known: WordClusters) -> WordClusters:
+    """RETURNS (WordClusters): The clusters of a file; where there is none any more,
+    those of a model that was trained with it, which is initialized again.
+    """
     try:
         return WordClusters(read_paths(path))
     except OSError as error:
+        if len(known):
+            return known
         raise ValueError(
             f"TypeEmbed: the file of word clusters {path} cannot be read "
             f"({error.strerror}). Name one in [paths] clusters; `python -m spacy crf "

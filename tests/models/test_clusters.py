@@ -130,6 +130,17 @@ def test_saved_models_need_no_file(file, tmp_path):
     assert other.to_bytes() == model.to_bytes()
 
 
+def test_saved_models_are_initialized_again_without_the_file(file, tmp_path):
+    docs = [make_doc("Paris", "rome")]
+    saved = build(["CLUSTER2"], file, docs).to_bytes()
+    gone = str(tmp_path / "gone")
+    model = build_type_embed(8, ["CLUSTER2"], [50], False, clusters=gone)
+    model.from_bytes(saved)
+    model.attrs["clusters_path"] = gone
+    model.initialize(X=docs)
+    assert len(model.attrs["clusters"]) == len(PATHS)
+
+
 def test_a_missing_file_is_named(tmp_path):
     path = tmp_path / "none"
     with pytest.raises(ValueError, match=r"TypeEmbed: .*none"):
