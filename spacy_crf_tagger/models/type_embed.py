@@ -15,8 +15,9 @@ from thinc.types import Floats2d, Ints1d, Ints2d
 
 from ..clusters.paths import read_paths
 from ..crf.options import RATE, SIZE, check_flag, check_numbers, naming_option_of
+from .affixes import find_affixes
 from .clusters import WordClusters, find_clusters
-from .computed import compute, find_computed, insert
+from .computed import find_computed
 from .mixing import predict_mixed
 from .seen_forms import Attrs, Bits, hide_randomly, hide_unseen, no_forms, note_forms
 from .torch_gemm import use_torch_gemm
@@ -107,7 +108,7 @@ def _check_tables(attrs: Any, rows: Any) -> None:
             raise ValueError(f"each of rows must be {SIZE.describe()}, not {n_rows!r}.")
     for attr in attrs:
         is_name = isinstance(attr, str) and attr != "" and attr in IDS
-        is_ours = bool(find_computed([attr]))
+        is_ours = bool(find_affixes([attr]) or find_clusters([attr]))
         is_number = SIZE.allows(attr) and attr in IDS.values()
         if not (is_name or is_number or is_ours):
             raise ValueError(
@@ -230,10 +231,10 @@ def _split(ops: Ops, by_token: Floats2d, lengths: NDArray[np.int64]) -> List[Flo
 def _read_types(model: Tok2Vec, docs: List[Doc], is_train: bool) -> _Types:
     vocab = docs[0].vocab
     attrs: Attrs = model.attrs["attrs"]
-    computed = find_computed(attrs)
-    columns = [attr for place, attr in enumerate(attrs) if place not in computed]
+    computed = find_computed(tuple(attrs))
+    columns = [attrs[place] for place in computed.others]
     n_lexical = len(columns)
-    columns += [ORTH] if computed else []
+    columns += [ORTH] if computed.places else []
     has_vectors = len(model.layers) > 2
     if has_vectors:
         columns.append(getattr(vocab.vectors, "attr", ORTH))
@@ -245,10 +246,10 @@ def _read_types(model: Tok2Vec, docs: List[Doc], is_train: bool) -> _Types:
     first, rows, counts = _find_types(of_tokens)
     types = of_tokens[first]  # [V, columns]
     values = types[:, :n_lexical]
-    if computed:
+    if computed.places:
         words, clusters = types[:, n_lexical], model.attrs.get("clusters")
-        more = compute(attrs, words, vocab.strings, clusters)
-        values = insert(values, computed, more)
+        more = computed.compute(words, vocab.strings, clusters)
+        values = computed.insert(values, more)
     known = None
     if has_vectors:
         width = model.layers[2].get_dim("nI")
