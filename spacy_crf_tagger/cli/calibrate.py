@@ -14,6 +14,7 @@ from .errors import explained
 from .figures import analyse_with_progress, format_figure, print_figures
 from .loading import (
     ComponentOption,
+    ModelArgument,
     check_output,
     load_pipeline,
     reading_docs,
@@ -30,12 +31,7 @@ _NO_VALUE = "–"
 
 
 def calibrate_cli(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL", help="Name of an installed pipeline package, or a path"
-        ),
-    ],
+    model: ModelArgument,
     dev: Annotated[
         Path,
         typer.Argument(

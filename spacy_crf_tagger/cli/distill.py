@@ -7,7 +7,6 @@ import typer
 from spacy.cli._util import (
     import_code,
     parse_config_overrides,
-    setup_gpu,
     show_validation_error,
 )
 from spacy.training.initialize import init_nlp
@@ -19,6 +18,7 @@ from ..data.saving import check_pipeline, refuse_inside
 from ..data.shards.inputs import Kind
 from ..data.source import UnreadableError
 from .errors import explained
+from .loading import use_gpu
 
 
 def distill_cli(
@@ -183,8 +183,7 @@ def distill(
         for name in OUTPUTS:
             check_pipeline(output / name, inputs)
             refuse_inside(output / name, inputs)
-    with explained(f"Can't use GPU {gpu_id}", ValueError):
-        setup_gpu(gpu_id)
+    use_gpu(gpu_id)
     config = _read_config(student, overrides or {})
     cant_distil = f"Can't distil into {student}"
     with explained(cant_distil, ValueError, OSError), show_validation_error(student):

@@ -12,9 +12,9 @@ from wasabi import msg
 from ..data.export.annotation import Losses
 from ..data.export.writers import ExportFormat, check_export, write_export
 from ..data.read_spacy import find_spacy_files, read_docs
-from ..data.source import UnreadableError
 from .content import Content
 from .errors import explained
+from .loading import reading_files
 
 _CANT_WRITE = "Can't write the output"
 
@@ -85,7 +85,7 @@ def export(
         if strict and losses.counts:
             msg.fail("Nothing written because of what is lost (--strict)", exits=1)
 
-    try:
+    with reading_files(docs_path):
         paths = find_spacy_files(docs_path)
         with explained(_CANT_WRITE, OSError):
             check_export(output_path, export_format, [docs_path, *paths])
@@ -98,8 +98,6 @@ def export(
                 spans_key=spans_key,
                 check=check,
             )
-    except UnreadableError as error:
-        msg.fail(f"Can't read {error.path or docs_path}: {error}", exits=1)
     n_spans = content.n_entities if spans_key is None else content.n_grouped[spans_key]
     msg.good(
         f"Exported to {output_path} (documents: {content.n_docs}, spans: {n_spans})"

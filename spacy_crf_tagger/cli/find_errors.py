@@ -18,10 +18,9 @@ from ..data.saving import (
     refuse_inside,
     replacing_folder,
 )
-from ..data.source import UnreadableError
 from ..data.writing import write_docs
 from .errors import explained
-from .loading import load_pipeline
+from .loading import load_pipeline, reading_files, use_gpu
 
 # Every `python -m spacy` process imports this file: what needs more than spaCy is
 # imported where it is used.
@@ -207,7 +206,7 @@ def find_errors(corpus: Path, output: Path, options: Options = DEFAULT) -> None:
 
     if options.model is not None and options.config is not None:
         msg.fail("Give --config or --model, not both", exits=1)
-    with _reading(corpus):
+    with reading_files(corpus):
         paths = find_spacy_files(corpus)
         with explained(_CANT_WRITE, OSError):
             check_folder(output, FILES, [corpus, *paths])
@@ -224,7 +223,7 @@ def find_errors(corpus: Path, output: Path, options: Options = DEFAULT) -> None:
         if options.model is not None:
             _ask_model(paths, search, options, labels)
         else:
-            _ask_folds(paths, search, options)
+            _ask_folds(paths, search, options, labels)
         with explained(_CANT_WRITE, OSError), replacing_folder(output, FILES) as folder:
             counts = write_results(
                 search,
@@ -253,7 +252,7 @@ def apply_decisions(corpus: Path, output: Path, decisions: Path) -> None:
 
     if output.suffix != SUFFIX:
         msg.fail(f"Output file must end with {SUFFIX} with --apply", output, exits=1)
-    with _reading(corpus):
+    with reading_files(corpus):
         paths = find_spacy_files(corpus)
         with explained("Can't apply the decisions", OSError, ValueError):
             check_file(output, [*paths, decisions])
@@ -279,7 +278,7 @@ def _ask_model(
     from ..evaluation.calibration import find_component
 
     assert options.model is not None
-    _use_gpu(options)
+    use_gpu(options.gpu_id, silent=True)
     nlp = load_pipeline(options.model)
     with explained(_CANT_FIND, ValueError):
         name, component = find_component(nlp, options.component)
@@ -295,7 +294,9 @@ def _ask_model(
         search.run(docs, judges)
 
 
-def _ask_folds(paths: List[Path], search: "Search", options: Options) -> None:
+def _ask_folds(
+    paths: List[Path], search: "Search", options: Options, annotated: Set[str]
+) -> None:
     import spacy
 
     from ..evaluation.annotation_errors.folds import (
@@ -308,17 +309,16 @@ def _ask_folds(paths: List[Path], search: "Search", options: Options) -> None:
     from ..evaluation.annotation_errors.search import of_fold
     from ..evaluation.annotation_errors.training import fold_config, train_fold
 
-    config = _read_config(options)
+    config, labels = _read_config(options), sorted(annotated)
     with explained(_CANT_FIND, ValueError):
         name = _component_of(config, options.component)
-        labels = sorted({e.label_ for doc in _docs_of(paths) for e in doc.ents})
-        if not labels:
+        if not annotated:
             raise ValueError("no entity is annotated in the corpus.")
         n_folds, n_seeds = options.folds, options.seeds
         keys = keys_of(doc.text for doc in _docs_of(paths))
         folds = assign_parts(keys, n_folds, options.seed)
         is_dev = assign_dev(keys, folds, options.seed + 1)
-    _use_gpu(options)
+    use_gpu(options.gpu_id, silent=True)
     for fold in range(n_folds):
         with TemporaryDirectory() as folder, _training():
             files = write_fold(_docs_of(paths), folds, is_dev, fold, Path(folder))
@@ -341,13 +341,6 @@ def _ask_folds(paths: List[Path], search: "Search", options: Options) -> None:
         )
         with explained(_CANT_FIND, ValueError):
             search.run(bar, judges)
-
-
-def _use_gpu(options: Options) -> None:
-    from spacy.cli._util import setup_gpu
-
-    with explained(f"Can't use GPU {options.gpu_id}", ValueError):
-        setup_gpu(options.gpu_id, silent=True)
 
 
 def _read_config(options: Options) -> "Config":
@@ -382,14 +375,6 @@ def _training() -> Iterator[None]:
     # Whatever a config asks for may fail.
     with explained(_CANT_TRAIN, Exception):
         yield
-
-
-@contextmanager
-def _reading(corpus: Path) -> Iterator[None]:
-    try:
-        yield
-    except UnreadableError as error:
-        msg.fail(f"Can't read {error.path or corpus}: {error}", exits=1)
 
 
 def _docs_of(paths: List[Path]) -> Iterator[Doc]:

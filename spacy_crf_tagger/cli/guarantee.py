@@ -15,6 +15,7 @@ from .errors import explained
 from .figures import analyse_with_progress, format_figure
 from .loading import (
     ComponentOption,
+    ModelArgument,
     check_output,
     load_pipeline,
     reading_docs,
@@ -44,12 +45,7 @@ class Promise(NamedTuple):
 
 
 def guarantee_cli(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL", help="Name of an installed pipeline package, or a path"
-        ),
-    ],
+    model: ModelArgument,
     heldout: Annotated[
         Path,
         typer.Argument(

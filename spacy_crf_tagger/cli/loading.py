@@ -9,13 +9,22 @@ from typing import Annotated, Iterator, Optional, Union
 
 import spacy
 import typer
+from spacy.cli._util import setup_gpu
 from spacy.language import Language
 from wasabi import msg
 
 from ..data.saving import check_pipeline, replacing_pipeline
+from ..data.source import UnreadableError
 from .errors import explained
 
 _CANT_WRITE = "Can't write the pipeline"
+
+ModelArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="Name of an installed pipeline package, or a path"
+    ),
+]
 
 ComponentOption = Annotated[
     Optional[str],
@@ -93,6 +102,28 @@ def reading_docs(path: Path) -> Iterator[None]:
     # Other files than DocBins fail in whatever way they are decoded.
     with explained(f"Can't read documents from {path}", Exception):
         yield
+
+
+@contextmanager
+def reading_files(path: Union[str, Path]) -> Iterator[None]:
+    """End the command with an error if files cannot be read in the context.
+
+    path (Union[str, Path]): What is read, if the error does not name a file.
+    """
+    try:
+        yield
+    except UnreadableError as error:
+        msg.fail(f"Can't read {error.path or path}: {error}", exits=1)
+
+
+def use_gpu(gpu_id: int, *, silent: bool = False) -> None:
+    """Use a GPU, or end the command with an error.
+
+    gpu_id (int): The GPU, or -1 for the CPU.
+    silent (bool): Whether not to say what is used.
+    """
+    with explained(f"Can't use GPU {gpu_id}", ValueError):
+        setup_gpu(gpu_id, silent=silent)
 
 
 def check_output(path: Path, *inputs: Union[str, Path]) -> None:

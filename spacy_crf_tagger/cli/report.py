@@ -1,19 +1,17 @@
 """`spacy crf report`: how good a pipeline is, and where it fails."""
 
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Iterator, List, Optional
+from typing import TYPE_CHECKING, Annotated, List, Optional
 
 import typer
-from spacy.cli._util import import_code, setup_gpu
+from spacy.cli._util import import_code
 from tqdm import tqdm
 from wasabi import msg
 
 from ..data.saving import check_file, refuse_inside, replacing_file
-from ..data.source import UnreadableError
 from .errors import explained
-from .loading import load_pipeline
+from .loading import ModelArgument, load_pipeline, reading_files, use_gpu
 
 if TYPE_CHECKING:
     from ..evaluation.report.model import Section
@@ -22,12 +20,7 @@ _CANT_WRITE = "Can't write the report"
 
 
 def report_cli(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL", help="Name of an installed pipeline package, or a path"
-        ),
-    ],
+    model: ModelArgument,
     test: Annotated[
         Path,
         typer.Argument(
@@ -84,8 +77,7 @@ def report_cli(
     Example: python -m spacy crf report training/model-best test.spacy report.html
     """
     import_code(code)
-    with explained(f"Can't use GPU {gpu_id}", ValueError):
-        setup_gpu(gpu_id)
+    use_gpu(gpu_id)
     report(model, test, output, train=train, against=against, samples=samples)
 
 
@@ -124,7 +116,7 @@ def report(
     other = None if against is None else Pipeline(against, load_pipeline(against))
     bar = partial(tqdm, unit="doc", disable=None, leave=False)
     msg.info(f"Analysing the documents of {test}")
-    with explained("Can't report", ValueError), _reading(test):
+    with explained("Can't report", ValueError), reading_files(test):
         made = make_report(
             pipeline,
             test,
@@ -138,14 +130,6 @@ def report(
     for section in made.sections:
         msg.text(f"{section.name}: {_summarise(section)}")
     msg.good(f"Saved report to {output}")
-
-
-@contextmanager
-def _reading(test: Path) -> Iterator[None]:
-    try:
-        yield
-    except UnreadableError as error:
-        msg.fail(f"Can't read {error.path or test}: {error}", exits=1)
 
 
 def _summarise(section: "Section") -> str:

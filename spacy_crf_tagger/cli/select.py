@@ -31,11 +31,15 @@ from ..data.pool import Places, Pool, PooledText, sentences_of, text_number
 from ..data.read_spacy import find_spacy_files, read_docs
 from ..data.saving import check_file
 from ..data.shards.inputs import Kind, find_inputs
-from ..data.source import UnreadableError
 from ..data.writing import write_docs
 from .errors import explained
 from .export import report_losses
-from .loading import ComponentOption, load_pipeline
+from .loading import (
+    ComponentOption,
+    ModelArgument,
+    load_pipeline,
+    reading_files,
+)
 
 if TYPE_CHECKING:
     from ..evaluation.selection import Chosen, Scored, ScoredPool
@@ -86,12 +90,7 @@ _USUAL = How()
 
 
 def select_cli(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL", help="Name of an installed pipeline package, or a path"
-        ),
-    ],
+    model: ModelArgument,
     pool: Annotated[
         str,
         typer.Argument(
@@ -228,7 +227,7 @@ def select(
     from ..evaluation.calibration import find_component
     from ..evaluation.selection import Wanted
 
-    try:
+    with reading_files(pool):
         inputs = find_inputs([pool], input_format)
         files = [Path(each.path) for each in inputs]
         with explained(_CANT_WRITE, OSError):
@@ -248,8 +247,6 @@ def select(
         pooled = [found[places[each.number]] for each in chosen]
         with explained(cant_choose, ValueError):
             docs = _annotate(nlp, pooled, simulate=simulate)
-    except UnreadableError as error:
-        msg.fail(f"Can't read {error.path or pool}: {error}", exits=1)
     _note(docs, chosen, how)
     _write(docs, output, output_format)
     n_chosen = sum(map(len, docs))

@@ -13,6 +13,7 @@ from .errors import explained
 from .figures import analyse_with_progress, print_figures
 from .loading import (
     ComponentOption,
+    ModelArgument,
     check_output,
     load_pipeline,
     reading_docs,
@@ -28,12 +29,7 @@ _PROMISED = ("candidates_key", "candidates_floor", "label_floors")
 
 
 def set_cli(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL", help="Name of an installed pipeline package, or a path"
-        ),
-    ],
+    model: ModelArgument,
     output: Annotated[
         Path,
         typer.Argument(
