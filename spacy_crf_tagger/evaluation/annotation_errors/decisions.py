@@ -3,7 +3,7 @@
 import json
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from spacy.tokens import Doc, Span
 
@@ -192,8 +192,11 @@ def _entities(doc: Doc, decision: Decision) -> Tuple[Set[EntitySpan], Set[Entity
 def _require_agreement(accepted: List[Decision], kept: List[Decision]) -> None:
     """Refuse two answers to the same question."""
     answers: Dict[Tuple[int, ...], Tuple[object, str]] = {}
-    decided = [*((each, set(each.spans)) for each in accepted)]
-    for decision, answer in [*decided, *((each, None) for each in kept)]:
+    decided: List[Tuple[Decision, Optional[Set[Tuple[int, int, str]]]]] = [
+        *((each, set(each.spans)) for each in accepted),
+        *((each, None) for each in kept),
+    ]
+    for decision, answer in decided:
         key = (decision.doc, decision.start, decision.end, *decision.finding)
         before, place = answers.setdefault(key, (answer, decision.place))
         if before != answer:

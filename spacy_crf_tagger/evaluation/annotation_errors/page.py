@@ -6,10 +6,11 @@ from typing import Any, Dict, List, Sequence
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from spacy.tokens import Doc
+from spacy.vocab import Vocab
 
-from .findings import KINDS, EntitySpan
+from .findings import KINDS
 from .groups import Group
-from .tasks import Task, to_prodigy
+from .tasks import Task, quote, to_prodigy
 
 _TEMPLATE = "page.jinja"
 
@@ -28,7 +29,7 @@ def render_page(
     """
     shown: List[Dict[str, Any]] = []
     tasks: List[Dict[str, Any]] = []
-    nothing = Doc(_vocab())
+    nothing = Doc(Vocab())
     for group in groups:
         if len(tasks) >= limit:
             break
@@ -43,8 +44,8 @@ def render_page(
             {
                 "number": group.number,
                 "what": KINDS[first.change.kind],
-                "annotated": _quote(group.tasks[0], first.change.annotated),
-                "suggested": _quote(group.tasks[0], first.change.suggested),
+                "annotated": quote(group.tasks[0], first.change.annotated),
+                "suggested": quote(group.tasks[0], first.change.suggested),
                 "contexts": contexts,
             }
         )
@@ -65,16 +66,6 @@ def render_page(
         groups=shown,
         tasks=data,
     )
-
-
-def _vocab() -> Any:
-    from spacy.vocab import Vocab
-
-    return Vocab()
-
-
-def _quote(task: Task, spans: Sequence[EntitySpan]) -> str:
-    return ", ".join(f"{task.text_of(s.start, s.end)} ({s.label})" for s in spans)
 
 
 def _pieces(task: Task) -> Dict[str, Any]:

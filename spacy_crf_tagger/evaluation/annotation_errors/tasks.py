@@ -132,8 +132,8 @@ def describe(task: Task, group: int) -> Dict[str, Any]:
         "usage": finding.usage,
         "kind": finding.change.kind,
         "what": KINDS[finding.change.kind],
-        "annotated": _quote(task, finding.change.annotated),
-        "suggested": _quote(task, finding.change.suggested),
+        "annotated": quote(task, finding.change.annotated),
+        "suggested": quote(task, finding.change.suggested),
         "probability": finding.probability,
         "suggested_probability": finding.suggested_probability,
         "group": group,
@@ -142,7 +142,8 @@ def describe(task: Task, group: int) -> Dict[str, Any]:
     }
 
 
-def _quote(task: Task, spans: Tuple[EntitySpan, ...]) -> str:
+def quote(task: Task, spans: Tuple[EntitySpan, ...]) -> str:
+    """RETURNS (str): The texts of spans, with their labels."""
     return ", ".join(f"{task.text_of(s.start, s.end)} ({s.label})" for s in spans)
 
 
