@@ -19,7 +19,6 @@ import torch
 import typer
 from spacy.language import Language
 from spacy.util import minibatch
-from torch.profiler import ProfilerActivity, profile
 from wasabi import msg
 
 from spacy_crf_tagger.pipeline.ner.decoding import predict_entities
@@ -33,12 +32,6 @@ from .harness.training import WORK, texts_of, write_result
 # of words to the gates of an LSTM, of as many words as fit into a core's cache.
 PRODUCT = (1024, 128, 384)
 PRODUCTS = 200
-# In the order of the work. Those of torch are within the network.
-OPERATORS = {
-    "LSTM": ("aten::mkldnn_rnn_layer",),
-    "matrix products": ("aten::addmm", "aten::mm"),
-    "attention": ("aten::_scaled_dot_product_flash_attention_for_cpu",),
-}
 
 
 def main(
@@ -67,13 +60,11 @@ def main(
             stage: 1e6 * number / rate / n_words
             for stage, number in multiplications(nlp, texts, n_words).items()
         },
-        "share of network": operators(nlp, texts),
     }
     for stage, microseconds in result["median us/word"].items():
         floor = result["floor us/word"].get(stage)
         note = "" if floor is None else f", floor {floor:.2f}"
         msg.text(f"{stage}: {microseconds:.2f} us/word{note}")
-    msg.text(str(result["share of network"]))
     write_result(f"breakdown-{corpus}", result)
 
 
@@ -135,25 +126,6 @@ def multiplications(nlp: Language, texts: list[str], n_words: int) -> dict[str, 
         "token vectors": n_types * tok2vec.layers[1].layers[0].get_param("W").size,
         "network": n_words * sum(p.numel() for p in matrices if p.dim() == 2),
     }
-
-
-def operators(nlp: Language, texts: list[str]) -> dict[str, float]:
-    """RETURNS (dict[str, float]): The share of torch's operators in the time of the
-    network.
-    """
-    tok2vec, network = nlp.get_pipe("crf_ner").model.layers
-    batches = minibatch(map(nlp.make_doc, texts), nlp.batch_size)
-    vectors = [tok2vec.predict(batch) for batch in batches]
-    with profile(activities=[ProfilerActivity.CPU]) as measured:
-        for each in vectors:
-            network.predict(each)
-    own = {row.key: row.self_cpu_time_total for row in measured.key_averages()}
-    total = sum(own.values())
-    shares = {
-        part: sum(own.get(key, 0) for key in keys) / total
-        for part, keys in OPERATORS.items()
-    }
-    return {**shares, "the rest": 1 - sum(shares.values())}
 
 
 if __name__ == "__main__":

@@ -27,14 +27,16 @@ def warm_up() -> "Warmth":
         from ..crf.backends.numba.kernel_cache import REMEDY
         from ..crf.backends.numba.warming import Kernels
         from ..crf.backends.numba.warming import warm_up as compile_all
-        from ..models.network.kernels import lstm
+        from ..models.kernels import attention, dense, lstm, words
     except ImportError as error:
         msg.fail(
             "There are no kernels without Numba, and predictions are slow",
             f"pip install numba ({error})",
             exits=1,
         )
-    found = compile_all([Kernels((lstm,), lstm.use_all)])
+    found = compile_all(
+        [Kernels((each,), each.use_all) for each in (dense, lstm, attention, words)]
+    )
     if found.lost:
         msg.fail(
             f"Compiled {found.compiled} kernels in {found.seconds:.1f} s, of which "

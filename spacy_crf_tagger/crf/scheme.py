@@ -202,6 +202,12 @@ class TagScheme:
         """
         tags = checks.as_indices(tags, "tags", self.n_tags)
         self._require_valid(tags)
+        return self.decode_best(tags)
+
+    def decode_best(self, tags: NDArray[np.int64]) -> TaggedSpans:
+        """Do what `decode` does with the tags of possible paths of a lattice that has
+        the constraints of the scheme.
+        """
         letters = self._position_codes[tags]  # [N]
         if self.name == "biluo":
             start = np.flatnonzero((letters == _B) | (letters == _U))

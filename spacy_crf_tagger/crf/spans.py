@@ -257,10 +257,19 @@ def by_sequence(
         sequence, for spans that are not ordered, and a length that is negative.
     """
     lengths = checks.as_indices(lengths, "lengths", checks.MOST_NUMBERS)
-    offsets = offsets_of(lengths)
-    start, end, label = _as_spans(*_columns(spans), offsets, 2**62)
+    start, end, label = _as_spans(*_columns(spans), offsets_of(lengths), 2**62)
     if (start[1:] < start[:-1]).any():
         raise ValueError("The spans are not ordered by their start: sort them.")
+    return split_spans(start, end, label, lengths)
+
+
+def split_spans(
+    start: Ints, end: Ints, label: Ints, lengths: Lengths
+) -> List[List[LabelledSpan]]:
+    """Do what `by_sequence` does with columns of spans that are known to be good."""
+    if len(lengths) == 1:
+        return [list(zip(start.tolist(), end.tolist(), label.tolist(), strict=True))]
+    offsets = offsets_of(lengths)
     limits = np.searchsorted(start, offsets)
     first_token = np.repeat(offsets[:-1], np.diff(limits))
     labelled = list(

@@ -11,12 +11,11 @@ from thinc.util import torch2xp, xp2torch
 from torch import Tensor
 
 from ..crf.arrays import Array
-from ..crf.lattice import Lengths, Potentials
+from ..crf.lattice import Potentials
 from ..crf.options import RATE, SIZE, Number, check_numbers, naming_option_of
 from .isolation import making_tensors
 from .network import NetworkConfig
-from .network.score_network import Scores
-from .shim import ScoreShim
+from .shim import ScoreShim, as_arrays
 from .type_embed import NAME as TYPE_EMBED
 from .type_embed import TypeVectors, embed_types
 
@@ -189,11 +188,11 @@ def _forward_scores(
         flat = ops.flatten(vectors, dtype="float32")
         if not vectors:
             flat = ops.alloc2f(0, model.get_dim("nI"))
-    with making_tensors():
-        tensor = xp2torch(flat, requires_grad=is_train, device=shim.device)
     if not is_train:
-        scores = shim.predict(tensor, lengths, rows)
-        return _potentials(scores, lengths), _no_backprop
+        arrays = shim.predict(cast(Any, flat), lengths, rows)
+        return Potentials._make([*arrays, lengths]), _no_backprop
+    with making_tensors():
+        tensor = xp2torch(flat, requires_grad=True, device=shim.device)
     dropout = model.attrs["fixed_dropout"]
     if dropout is None:
         dropout = model.attrs["dropout_rate"]
@@ -210,7 +209,7 @@ def _forward_scores(
         )
         return ops.unflatten(d_flat, ops.asarray1i(cast(Any, lengths)))
 
-    return _potentials(scores, lengths), backprop
+    return Potentials._make([*as_arrays(scores), lengths]), backprop
 
 
 def _init_scores(
@@ -246,14 +245,6 @@ def _check_settings(settings: Dict[str, Any]) -> None:
 
 def _shim(scorer: Model[Any, Any]) -> ScoreShim:
     return cast(ScoreShim, scorer.shims[0])
-
-
-def _potentials(scores: Scores, lengths: Lengths) -> Potentials:
-    # An enclosing torch.autocast makes the network score in half precision.
-    arrays = [
-        None if score is None else torch2xp(score.detach().float()) for score in scores
-    ]
-    return Potentials._make([*arrays, lengths])
 
 
 def _to_torch(gradient: Array, shim: ScoreShim) -> Optional[Tensor]:

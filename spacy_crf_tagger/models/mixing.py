@@ -1,58 +1,142 @@
 """Embed the attributes of words and mix them, with as little arithmetic as possible."""
 
-from typing import Any, List, Optional, cast
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Tuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from thinc.api import Model, NumpyOps
+from thinc.api import Model
 from thinc.types import Floats2d
 
-# With fewer words most values occur once, and one product is faster than several.
+from . import kernels
+from .kernels.kept import Kept
+from .torch_gemm import use_torch_gemm
+
+if TYPE_CHECKING:
+    from .kernels.dense import Dense
+
+Singles = NDArray[np.float32]
+# With fewer words most values occur once, and are not worth looking for.
 _FEWEST_WORDS = 128
+# What Thinc's layer normalisation adds to the variance.
+_EPSILON = 1e-8
 
 
 def predict_mixed(
     embed: Model[Any, Any],
     mix: Model[Any, Any],
     values: NDArray[np.uint64],
-    more: Optional[Floats2d],
+    known: Optional[Floats2d] = None,
+    project: Optional[Model[Any, Any]] = None,
 ) -> Floats2d:
     """Embed attributes and mix them by a maxout layer, without gradients.
-
-    What a value of an attribute adds to the layer depends on nothing else, and many
-    words share a suffix: it is computed once for each value of a batch.
 
     embed (Model[Ints2d, Floats2d]): One hash table, or several side by side.
     mix (Model[Floats2d, Floats2d]): A maxout layer with layer normalisation.
     values (NDArray[uint64]): The attributes of each word, [V, attrs].
-    more (Optional[Floats2d]): What else is mixed in, [V, any].
+    known (Optional[Floats2d]): The static vectors of words, [V, any].
+    project (Optional[Model[Floats2d, Floats2d]]): A linear layer that they go through
+        before they are mixed in.
     RETURNS (Floats2d): The vectors of the words, [V, width].
     """
+    if kernels.can_compute(mix.layers[0].get_param("W")):
+        return _predict_compiled(embed, mix, values, known, project)
+    for layer in (embed, mix, *([] if project is None else [project])):
+        use_torch_gemm(layer)
     ops = embed.ops
-    if len(values) < _FEWEST_WORDS or not isinstance(ops, NumpyOps):
-        embedded = embed.predict(ops.asarray2i(cast(Any, values), dtype="uint64"))
-        if more is not None:
-            embedded = ops.xp.hstack([embedded, more])
-        return cast(Floats2d, mix.predict(embedded))
-    maxout, normalize = mix.layers
-    width, n_pieces = maxout.get_dim("nO"), maxout.get_dim("nP")
-    weights = ops.reshape2f(maxout.get_param("W"), width * n_pieces, -1)
+    embedded = embed.predict(ops.asarray2i(cast(Any, values), dtype="uint64"))
+    if project is not None:
+        embedded = ops.xp.hstack([embedded, project.predict(known)])
+    return cast(Floats2d, mix.predict(embedded))
+
+
+def _predict_compiled(
+    embed: Model[Any, Any],
+    mix: Model[Any, Any],
+    values: NDArray[np.uint64],
+    known: Optional[Floats2d],
+    project: Optional[Model[Any, Any]],
+) -> Floats2d:
+    """What a value of an attribute adds to the maxout layer depends on nothing else,
+    and many words share a suffix: it is computed once for each value of a batch.
+    """
+    words, normalize = _compiled()
     tables = embed.layers if values.shape[1] > 1 else [embed]
-    parts: List[Any] = []
-    places = np.empty(values.shape, dtype=np.int32)
-    first, n_rows = 0, 0
-    for column, table in enumerate(tables):
-        distinct, place = np.unique(values[:, column], return_inverse=True)
-        vectors = table.layers[-1].predict(cast(Any, distinct))  # [distinct, table]
-        last = first + vectors.shape[1]
-        own = weights[:, first:last]
-        parts.append(ops.gemm(vectors, cast(Floats2d, own), trans2=True))
-        places[:, column] = place + n_rows
-        n_rows += len(distinct)
-        first = last
-    sums = ops.gather_add(np.concatenate(parts), cast(Any, places))  # [V, pieces]
-    if more is not None:
-        sums += ops.gemm(more, cast(Floats2d, weights[:, first:]), trans2=True)
-    sums += ops.reshape1f(maxout.get_param("b"), width * n_pieces)
-    best, _ = ops.maxout(ops.reshape3f(sums, len(values), width, n_pieces))
-    return cast(Floats2d, normalize.predict(best))
+    hashed = [table.layers[-1] for table in tables]
+    of_pieces, of_norm = mix.layers
+    widths = tuple(table.get_dim("nO") for table in hashed)
+    pieces = _pieces(_array(of_pieces, "W"), widths)
+    places = np.empty(values.shape, dtype=np.int64)
+    parts: List[Singles] = []
+    first = 0
+    for column, table in enumerate(hashed):
+        distinct, place = _distinct(values[:, column])
+        vectors = words.embed(distinct, table.attrs["seed"], _array(table, "E"))
+        parts.append(pieces.of_tables[column].padded(vectors))
+        places[:, column] = place + first
+        first += len(distinct)
+    more = parts[0][:0]
+    if project is not None:
+        projected = _linear(_array(project, "W"))(cast(Singles, known))
+        projected += _array(project, "b")
+        more = pieces.of_rest.padded(projected)
+    bias = np.zeros(len(pieces.of_rest.bias), dtype=np.float32)
+    bias[: pieces.of_rest.n_outputs] = _array(of_pieces, "b").T.reshape(-1)
+    width, n_pieces = of_pieces.get_dim("nO"), of_pieces.get_dim("nP")
+    mixed = words.maxout(np.concatenate(parts), places, more, bias, width, n_pieces)
+    normalize(mixed, _array(of_norm, "G"), _array(of_norm, "b"), _EPSILON)
+    return cast(Floats2d, mixed)
+
+
+@cache
+def _compiled() -> Tuple[ModuleType, Callable[..., None]]:
+    """RETURNS (Tuple[ModuleType, Callable]): What must be imported when it is used: it
+    takes a while, and needs Numba.
+    """
+    from .kernels import attention, words
+
+    return words, attention.normalize
+
+
+class _Pieces(NamedTuple):
+    """A maxout layer, cut by where its input comes from. Its outputs are those to the
+    first piece of each unit, then those to the second, …
+
+    of_tables (Tuple[Dense, …]): What the vectors of each hash table are multiplied by.
+    of_rest (Dense): What all else is multiplied by.
+    """
+
+    of_tables: "Tuple[Dense, ...]"
+    of_rest: "Dense"
+
+
+def _array(layer: Model[Any, Any], name: str) -> Singles:
+    return cast(Singles, layer.get_param(name))
+
+
+def _cut(weights: Singles, widths: Tuple[int, ...]) -> _Pieces:
+    by_piece = weights.transpose(1, 0, 2).reshape(-1, weights.shape[2])
+    *of_tables, rest = np.split(by_piece, np.cumsum(widths), axis=1)
+    return _Pieces(tuple(map(_pack, of_tables)), _pack(rest))
+
+
+def _pack(weights: Singles) -> "Dense":
+    from .kernels.dense import pack
+
+    return pack(weights, np.zeros(len(weights), dtype=np.float32))
+
+
+_pieces = Kept(_cut)
+_linear = Kept(_pack)
+
+
+def _distinct(
+    values: NDArray[np.uint64],
+) -> Tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """RETURNS (Tuple): Different values, perhaps not all different if there are few,
+    and the place of each value among them.
+    """
+    if len(values) < _FEWEST_WORDS:
+        return values, np.arange(len(values))
+    return np.unique(values, return_inverse=True)

@@ -5,7 +5,17 @@ grows it, and updates its parameters by Thinc's optimizer.
 import contextlib
 import copy
 import os
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Optional,
+    Tuple,
+    cast,
+)
 
 import numpy as np
 import srsly
@@ -17,16 +27,19 @@ from thinc.types import FloatsXd
 from thinc.util import torch2xp, xp2torch
 from torch import Tensor, nn
 
+from . import kernels
 from .isolation import making_tensors, predicting, training
 from .network import NetworkConfig, ScoreNetwork
-from .network.score_network import Scores, overlay
+from .network.score_network import CRF_PARAMETERS, Scores, overlay
+
+if TYPE_CHECKING:
+    from .network.packed import PackedNetwork
 
 # A forked worker inherits torch's thread pool without its threads, and the first
 # parallel operation then waits for them forever.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
-_CRF_PARAMETERS = ("transitions", "start", "end")
 BackpropScores = Callable[[List[Optional[Tensor]]], Optional[Tensor]]
 
 
@@ -49,6 +62,7 @@ class ScoreShim(PyTorchShim):
         """
         with torch.device("cpu"):  # not torch's default, which may be anything
             super().__init__(None)
+        self._packed: Optional[PackedNetwork] = None  # for predictions on the CPU
         self.learn_rate_scale = learn_rate_scale
         self.crf_learn_rate_scale = crf_learn_rate_scale
 
@@ -110,14 +124,37 @@ class ScoreShim(PyTorchShim):
 
     def predict(  # type: ignore[override]
         self,
-        vectors: Tensor,
+        vectors: FloatsXd,
         lengths: NDArray[np.int64],
         rows: Optional[NDArray[np.int64]] = None,
-    ) -> Scores:
-        """Score tags without gradients; see `ScoreNetwork.forward`."""
-        network = self.built
+    ) -> List[Optional[FloatsXd]]:
+        """Score tags without gradients.
+
+        vectors (FloatsXd): Token vectors, [N, nI], or those of the different words,
+            [V, nI].
+        lengths (NDArray[int]): Tokens of each document, [B].
+        rows (Optional[NDArray[int]]): The vector of each token, [N]; if None, each has
+            its own.
+        RETURNS (List[Optional[FloatsXd]]): The scores in single precision, as
+            `ScoreNetwork.forward` has them.
+        """
+        if kernels.can_compute(vectors) and self.device.type == "cpu":
+            packed = self._pack()
+            emissions = packed.emissions(cast(Any, vectors), rows, lengths)
+            return cast(List[Optional[FloatsXd]], [emissions, *packed.crf])
+        with making_tensors():
+            tensor = xp2torch(vectors, device=self.device)
         with predicting():
-            return cast(Scores, network(vectors, lengths, rows=rows))
+            scores: Scores = self.built(tensor, lengths, rows=rows)
+        return as_arrays(scores)
+
+    def _pack(self) -> "PackedNetwork":
+        from .network.packed import PackedNetwork
+
+        network, packed = self.built, self._packed
+        if packed is None or not packed.is_of(network):
+            packed = self._packed = PackedNetwork(network)
+        return packed
 
     def begin_update(  # type: ignore[override]
         self, vectors: Tensor, lengths: NDArray[np.int64], dropout: float
@@ -167,13 +204,14 @@ class ScoreShim(PyTorchShim):
                 optimizer(key, weights, cast(FloatsXd, torch2xp(gradient.clone())))
             else:
                 _grow_optimizer_state(optimizer, key, weights)
-                is_crf = name in _CRF_PARAMETERS
+                is_crf = name in CRF_PARAMETERS
                 scale = self.crf_learn_rate_scale if is_crf else self.learn_rate_scale
                 updated, _ = optimizer(
                     key, weights, cast(FloatsXd, torch2xp(gradient)), lr_scale=scale
                 )
                 _write(parameter, xp2torch(updated, device=parameter.device))
             gradient.zero_()
+        self.built.note_change()
 
     @contextlib.contextmanager
     def use_params(self, params: Dict[Any, FloatsXd]) -> Iterator[None]:
@@ -194,17 +232,27 @@ class ScoreShim(PyTorchShim):
                 parameter.data = overlay(
                     parameter.data.clone(), xp2torch(average, device=parameter.device)
                 )
+        if self.network is not None:
+            self.network.note_change()
         try:
             yield
         finally:
             for name, values in replaced.items():
                 parameters[name].data = values
+            if self.network is not None:
+                self.network.note_change()
 
     def unbuilt(self) -> "ScoreShim":
         """RETURNS (ScoreShim): A shim with the same settings and no network. Its id is
         new, so that no optimizer takes its weights for ours.
         """
         return ScoreShim(self.learn_rate_scale, self.crf_learn_rate_scale)
+
+    def __getstate__(self) -> Dict[str, Any]:
+        """RETURNS (Dict[str, Any]): What copies are made of: all but what can be made
+        from the rest.
+        """
+        return {**self.__dict__, "_packed": None}
 
     def copy(self) -> "ScoreShim":
         """Copy the shim under a new id, so that both can be trained by one optimizer.
@@ -258,6 +306,16 @@ class ScoreShim(PyTorchShim):
             ) from error
         self._model = network
         return self
+
+
+def as_arrays(scores: Scores) -> List[Optional[FloatsXd]]:
+    """RETURNS (List[Optional[FloatsXd]]): Scores in single precision: an enclosing
+    torch.autocast makes the network compute them in half precision.
+    """
+    return [
+        None if score is None else cast(FloatsXd, torch2xp(score.detach().float()))
+        for score in scores
+    ]
 
 
 def _write(parameter: nn.Parameter, values: Tensor) -> None:

@@ -26,6 +26,8 @@ Tok2Vec = Model[List[Doc], List[Floats2d]]
 # Of the Thinc model.
 NAME = "type_embed"
 _FIRST_SEED = 8
+# To predict fewer, all are embedded: to find out which are equal takes longer.
+_FEWEST_TOKENS = 64
 _RULES = {"width": SIZE, "form_dropout": RATE}
 
 
@@ -168,17 +170,14 @@ def embed_types(model: Tok2Vec, docs: List[Doc]) -> TypeVectors:
     docs (List[Doc]): The documents.
     RETURNS (TypeVectors): The vectors.
     """
-    use_torch_gemm(model)
     lengths = _lengths_of(docs)
     if not lengths.sum():
         nothing = model.ops.alloc2f(0, model.get_dim("nO"))
         return TypeVectors(nothing, np.zeros(0, dtype=np.int64), lengths)
     types = _read_types(model, docs, is_train=False)
     embed, mix = model.layers[:2]
-    projected = None
-    if types.known is not None:
-        projected = model.layers[2].predict(types.known)
-    mixed = predict_mixed(embed, mix, types.attrs, projected)
+    project = model.layers[2] if len(model.layers) > 2 else None
+    mixed = predict_mixed(embed, mix, types.attrs, types.known, project)
     return TypeVectors(mixed, types.rows, lengths)
 
 
@@ -243,8 +242,12 @@ def _read_types(model: Tok2Vec, docs: List[Doc], is_train: bool) -> _Types:
         [doc.to_array(numbers).reshape(len(doc), len(columns)) for doc in docs]
     )  # [N, columns]
     _hide_forms(model, of_tokens, columns[:n_lexical], is_train)
-    first, rows, counts = _find_types(of_tokens)
-    types = of_tokens[first]  # [V, columns]
+    if not is_train and len(of_tokens) < _FEWEST_TOKENS:
+        rows = np.arange(len(of_tokens))
+        types, counts = of_tokens, np.ones_like(rows)
+    else:
+        first, rows, counts = _find_types(of_tokens)
+        types = of_tokens[first]  # [V, columns]
     values = types[:, :n_lexical]
     if computed.places:
         words, clusters = types[:, n_lexical], model.attrs.get("clusters")

@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ContextManager, Dict, Iterator, Mapping, Tuple, Type
+from typing import Any, ContextManager, Dict, Iterator, Mapping, Optional, Tuple, Type
 
 import numpy as np
 from spacy.language import Language
@@ -23,6 +23,7 @@ class ConfiguredTask(TagTask):
     name: str
     cfg: Dict[str, Any]
     _owners: Owners
+    _checked: Optional[Tuple[str, CRFSettings]] = None
 
     temperature = Setting[float]()
 
@@ -42,8 +43,15 @@ class ConfiguredTask(TagTask):
 
         RAISES (ValueError): If one is not allowed.
         """
-        with self._working():
-            return self.settings_type.from_cfg(self.cfg)
+        # Whoever changes a value, or what is in it, changes how it is written out. To
+        # check all values takes much longer.
+        written = repr([self.cfg.get(name, ...) for name in self.settings_type.names()])
+        checked = self._checked
+        if checked is None or checked[0] != written:
+            with self._working():
+                checked = written, self.settings_type.from_cfg(self.cfg)
+            self._checked = checked
+        return checked[1]
 
     def belong_to(self, nlp: Language) -> None:
         """Keep the config of a pipeline up to date when settings change.

@@ -1,6 +1,7 @@
 """Settings of all components, and their checks."""
 
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, ClassVar, Dict, Mapping, Tuple, Type, TypeVar
 
 from ..crf.options import Number, check_numbers
@@ -25,6 +26,12 @@ class CRFSettings:
     temperature: float = 1.0
 
     @classmethod
+    @cache
+    def names(cls) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str, …]): The names of the settings."""
+        return tuple(f.name for f in fields(cls))
+
+    @classmethod
     def from_cfg(cls: Type[Self], cfg: Mapping[str, Any]) -> Self:
         """Read and check the settings among the values of a component's `cfg`.
 
@@ -33,7 +40,7 @@ class CRFSettings:
         RETURNS (CRFSettings): The settings.
         RAISES (ValueError): For a value that is not allowed.
         """
-        known = {f.name: cfg[f.name] for f in fields(cls) if f.name in cfg}
+        known = {name: cfg[name] for name in cls.names() if name in cfg}
         settings = cls(**known)
         settings.validate()
         return settings

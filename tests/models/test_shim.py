@@ -8,6 +8,7 @@ import pytest
 import torch
 from thinc.api import SGD, Adam, Optimizer
 
+from spacy_crf_tagger.models import kernels
 from spacy_crf_tagger.models.network import NetworkConfig
 from spacy_crf_tagger.models.shim import ScoreShim
 from tests.helpers.component import (
@@ -69,7 +70,7 @@ def test_nothing_is_there_before_it_is_built():
     shim = ScoreShim()
     assert shim.network is None
     with pytest.raises(KeyError, match="not initialized"):
-        shim.predict(vectors(), LENGTHS)
+        shim.predict(vectors().numpy(), LENGTHS)
     again = ScoreShim().from_bytes(shim.to_bytes())
     assert again.network is None
     shim.to_device("cpu", 0)
@@ -78,10 +79,54 @@ def test_nothing_is_there_before_it_is_built():
 def test_predictions_need_no_gradients_and_have_no_dropout():
     shim = make_shim()
     take_step(shim, SGD(0.1))
-    first, second = (shim.predict(vectors(), LENGTHS) for _ in range(2))
-    assert not first[0].requires_grad
+    first, second = (shim.predict(vectors().numpy(), LENGTHS) for _ in range(2))
     for one, other in zip(first, second, strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=0)
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("has_kernels", [True, False])
+def test_predictions_follow_the_weights(has_kernels, monkeypatch):
+    """Packed weights must not outlive a step, averaging, growth or loading."""
+    monkeypatch.setattr(kernels, "are_available", lambda: has_kernels)
+    shim, optimizer = make_shim(), Adam(0.1, use_averages=True)
+    seen = []
+
+    def look():
+        emissions = shim.predict(vectors().numpy(), LENGTHS)[0]
+        with torch.inference_mode():
+            expected = shim.built(vectors(), LENGTHS)[0]
+        np.testing.assert_allclose(emissions, expected, rtol=1e-4, atol=1e-5)
+        seen.append(emissions.tobytes())
+
+    look()
+    for _ in range(2):
+        take_step(shim, optimizer)
+        look()
+    before = shim.to_bytes()
+    for _ in range(2):
+        with shim.use_params(optimizer.averages):
+            look()
+        take_step(shim, optimizer)
+        look()
+    shim.grow(9)
+    look()
+    shim.wake()
+    look()
+    shim.from_bytes(before)
+    look()
+    assert seen[-1] == seen[2]
+    assert len(set(seen)) == len(seen) - 1
+
+
+def test_autocast_scores_in_half_precision():
+    shim = make_shim()
+    torch.nn.init.normal_(shim.built.emission.weight)
+    single = shim.predict(vectors().numpy(), LENGTHS)[0]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = shim.predict(vectors().numpy(), LENGTHS)[0]
+    assert half.dtype == np.float32
+    assert (half != single).any()
+    np.testing.assert_allclose(half, single, atol=0.1)
 
 
 def test_gradients_reach_the_vectors():
@@ -108,11 +153,11 @@ def test_grown_network_is_saved_with_what_sleeps():
     shim = make_shim()
     shim.grow(9)
     again = ScoreShim().from_bytes(shim.to_bytes())
-    emissions = again.predict(vectors(), LENGTHS)[0]
-    assert (emissions[:, 5:] == -torch.inf).all()
+    emissions = again.predict(vectors().numpy(), LENGTHS)[0]
+    assert (emissions[:, 5:] == -np.inf).all()
     again.wake()
     take_step(again, SGD(0.1))
-    assert torch.isfinite(again.predict(vectors(), LENGTHS)[0]).all()
+    assert np.isfinite(again.predict(vectors().numpy(), LENGTHS)[0]).all()
 
 
 @pytest.mark.parametrize("way", ["deepcopy", "pickle"])

@@ -7,6 +7,7 @@ import torch
 from spacy.tokens import Doc
 from thinc.api import Maxout, NumpyOps
 
+from spacy_crf_tagger.models import kernels
 from spacy_crf_tagger.models.torch_gemm import TorchGemmOps, use_torch_gemm
 from spacy_crf_tagger.models.type_embed import build_type_embed
 
@@ -69,14 +70,21 @@ def test_operations_of_a_gpu_are_left_alone():
     assert type(model.ops) is OtherOps
 
 
-def test_the_default_features_use_it():
+@pytest.mark.parametrize("way", ["training", "prediction without kernels"])
+def test_the_default_features_use_it(way, monkeypatch):
+    monkeypatch.setattr(kernels, "are_available", lambda: False)
     nlp = spacy.blank("en")
     docs = [Doc(nlp.vocab, words=["Ada", "saw", "York"])]
     model = build_type_embed(8, ["NORM", "SHAPE"], [50, 50], False)
     model.initialize(X=docs)
-    expected = model.predict(docs)[0]
     again = build_type_embed(8, ["NORM", "SHAPE"], [50, 50], False)
     again.from_bytes(model.to_bytes())
-    for same in (model, again, model.copy()):
-        np.testing.assert_array_equal(same.predict(docs)[0], expected)
-        assert all(isinstance(node.ops, TorchGemmOps) for node in same.walk())
+    expected = model.predict(docs)[0]
+    for same in (again, model.copy()):
+        if way == "training":
+            vectors = same.begin_update(docs)[0][0]
+        else:
+            vectors = same.predict(docs)[0]
+        np.testing.assert_array_equal(vectors, expected)
+        layers = [node for layer in same.layers for node in layer.walk()]
+        assert all(isinstance(node.ops, TorchGemmOps) for node in layers)

@@ -172,7 +172,7 @@ def test_hides_forms_of_a_share_of_tokens_in_training_only(attrs):
     [rows] = model.predict(docs)
     assert (rows[0] != rows[1]).any()
     # Their shape is the same, so that without their forms all words are alike.
-    hidden = (trained != rows).any(axis=1)
+    hidden = ~np.isclose(trained, rows, rtol=1e-4, atol=1e-5).all(axis=1)
     assert hidden.sum() == pytest.approx(400, abs=60)
     assert len(np.unique(trained[hidden], axis=0)) == 1
 
@@ -215,7 +215,7 @@ def test_hides_nothing_but_forms():
     model.initialize(X=docs)
     trained, _ = model.begin_update(docs)
     for row, predicted in zip(trained, model.predict(docs), strict=True):
-        np.testing.assert_array_equal(row, predicted)
+        np.testing.assert_allclose(row, predicted, rtol=1e-4, atol=1e-5)
 
 
 def test_without_dropout_training_sees_what_prediction_sees():
@@ -224,7 +224,7 @@ def test_without_dropout_training_sees_what_prediction_sees():
     model = build_type_embed(12, ATTRS, ROWS, False).initialize(X=docs)
     trained, _ = model.begin_update(docs)
     for row, predicted in zip(trained, model.predict(docs), strict=True):
-        np.testing.assert_array_equal(row, predicted)
+        np.testing.assert_allclose(row, predicted, rtol=1e-4, atol=1e-5)
 
 
 def test_layer_can_be_named_in_a_config():

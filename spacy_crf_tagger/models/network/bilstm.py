@@ -1,18 +1,12 @@
 """A bidirectional LSTM whose results do not depend on padding."""
 
-from types import ModuleType
 from typing import List, Tuple, cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from .dropout import locked_dropout
 from .precision import CREATION, lstm_precision
-
-Ints = NDArray[np.int64]
 
 
 class BiLSTM(nn.Module):
@@ -56,40 +50,6 @@ class BiLSTM(nn.Module):
                 states_back = _run(back, _permute(block, reverse), is_train)
                 block = torch.cat([states, _permute(states_back, reverse)], dim=-1)
         return block
-
-    def read(
-        self, vectors: Tensor, rows: Ints, lengths: Ints, kernels: ModuleType
-    ) -> Tensor:
-        """Encode sequences that lie one behind another. For predictions: there is no
-        dropout, and there are no gradients.
-
-        vectors (Tensor): Input vectors, [V, width_in].
-        rows (NDArray[int]): The vector of each token, [N].
-        lengths (NDArray[int]): Tokens of each sequence, falling, [B].
-        kernels (ModuleType): The compiled LSTM, `network.kernels.lstm`.
-        RETURNS (Tensor): States of both directions, [N, hidden_width].
-        """
-        for ahead, back in self._layers():
-            size = ahead.hidden_size
-            width = kernels.padded_size(size)
-            states = torch.empty((len(rows), 2 * width), **CREATION)
-            for number, lstm in enumerate((ahead, back)):
-                from_input, recurrent, *biases = cast(List[Tensor], lstm._flat_weights)
-                gates = linear(vectors, from_input, biases[0] + biases[1])
-                kernels.read_sequences(
-                    kernels.pad_gates(gates.numpy(), size),
-                    rows,
-                    lengths,
-                    kernels.pack_weights(recurrent.detach().numpy()),
-                    number == 1,
-                    states.numpy(),
-                    number * width,
-                )
-            if width != size:
-                parts = [states[:, :size], states[:, width : width + size]]
-                states = torch.cat(parts, dim=1)
-            vectors, rows = states, np.arange(len(rows))
-        return vectors
 
     def _layers(self) -> List[Tuple[nn.LSTM, nn.LSTM]]:
         pairs = zip(self.ahead, self.back, strict=True)

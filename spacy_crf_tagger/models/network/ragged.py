@@ -1,42 +1,14 @@
-"""Predictions on the CPU without padding, by a compiled LSTM."""
+"""Cut ragged batches into pieces that are computed without padding."""
 
 from dataclasses import dataclass
-from functools import cache
-from types import ModuleType
-from typing import Iterator, Optional
+from typing import Iterator
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from .padding import split_windows
 
 Ints = NDArray[np.int64]
-
-
-@cache
-def compiled_lstm() -> Optional[ModuleType]:
-    """RETURNS (Optional[ModuleType]): The compiled LSTM; None without Numba."""
-    try:
-        from .kernels import lstm
-    except ImportError:
-        return None
-    return lstm
-
-
-def reads_ragged(vectors: Tensor) -> bool:
-    """Find out whether the compiled LSTM can read token vectors.
-
-    vectors (Tensor): The vectors.
-    RETURNS (bool): Whether they are on the CPU, nobody has asked for half precision or
-        gradients, and there is Numba.
-    """
-    if vectors.device.type != "cpu" or vectors.dtype != torch.float32:
-        return False
-    if torch.is_autocast_enabled("cpu") or torch.is_grad_enabled():
-        return False
-    return compiled_lstm() is not None
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """The whole network: BiLSTM, attention, emission scores, and the CRF's parameters."""
 
 from dataclasses import asdict, dataclass, replace
-from types import ModuleType
-from typing import Any, Dict, Optional, Tuple, cast
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 import torch
@@ -15,7 +14,6 @@ from .bilstm import BiLSTM
 from .dropout import locked_dropout, word_dropout
 from .padding import Bucket, plan_buckets
 from .precision import CREATION
-from .ragged import Piece, compiled_lstm, cut_pieces, reads_ragged
 
 _RULES = {
     "width_in": SIZE,
@@ -30,6 +28,7 @@ _RULES = {
     "attention_width": replace(SIZE, or_null=True),
     "first_tag_bias": Number(low=-1e3, high=1e3),
 }
+CRF_PARAMETERS = ("transitions", "start", "end")
 Ints = NDArray[np.int64]
 Scores = Tuple[Tensor, Optional[Tensor], Optional[Tensor], Optional[Tensor]]
 
@@ -139,6 +138,7 @@ class ScoreNetwork(nn.Module):
             self.end = nn.Parameter(torch.zeros(k, **CREATION))
         dormant = torch.zeros(config.n_tags, dtype=torch.bool, device="cpu")
         self.register_buffer("dormant", dormant)
+        self.n_changes = 0
 
     def forward(
         self,
@@ -162,16 +162,13 @@ class ScoreNetwork(nn.Module):
         RETURNS (Tuple): Emissions [N, K], transitions [K, K], start [K] and end [K];
             the last three are None if the network has no transitions.
         """
-        is_ragged = self.config.depth > 0 and not is_train and reads_ragged(vectors)
-        if rows is not None and not is_ragged:
+        if rows is not None:
             vectors = vectors[torch.from_numpy(rows).to(vectors.device)]
-        if is_ragged:
-            emissions = self._score_ragged(vectors, rows, lengths)
-        elif is_train:
+        if is_train:
             vectors = word_dropout(vectors, self.config.word_dropout)
-            emissions = self._score(vectors, lengths, dropout, is_train)
         else:
-            emissions = self._score(vectors, lengths, 0.0, is_train)
+            dropout = 0.0
+        emissions = self._score(vectors, lengths, dropout, is_train)
         emissions = emissions.masked_fill(self.dormant, -torch.inf)
         if not self.config.transitions:
             return emissions, None, None, None
@@ -180,6 +177,11 @@ class ScoreNetwork(nn.Module):
     def wake(self) -> None:
         """Let dormant tags take part: they are about to be trained."""
         self.dormant.fill_(False)
+        self.note_change()
+
+    def note_change(self) -> None:
+        """Say that weights have changed in a way that torch does not notice."""
+        self.n_changes += 1
 
     def grown(self, n_tags: int) -> "ScoreNetwork":
         """Make a network with more tags that predicts what this one does.
@@ -203,47 +205,6 @@ class ScoreNetwork(nn.Module):
                 parameter.grad = overlay(torch.zeros_like(parameter), gradient)
         network.dormant[old:] = True
         return network
-
-    def _score_ragged(
-        self, vectors: Tensor, rows: Optional[Ints], lengths: Ints
-    ) -> Tensor:
-        """RETURNS (Tensor): Emissions, [N, K], of predictions on the CPU."""
-        config = self.config
-        emissions = torch.empty((int(lengths.sum()), config.n_tags), **CREATION)
-        kernels = cast(ModuleType, compiled_lstm())
-        for piece in cut_pieces(
-            lengths, config.window, config.overlap, config.max_tokens
-        ):
-            own, inputs = piece.tokens if rows is None else rows[piece.tokens], vectors
-            if len(own) < len(vectors):
-                # Those of other pieces are not projected, or time would be quadratic.
-                inputs = vectors[torch.from_numpy(own)]
-                own = np.arange(len(own))
-            states = self.bilstm.read(inputs, own, piece.lengths, kernels)
-            kept = np.flatnonzero(piece.kept)
-            scores = self._score_states(states, piece)
-            emissions[torch.from_numpy(piece.tokens[kept])] = scores[kept]
-        return emissions
-
-    def _score_states(self, states: Tensor, piece: Piece) -> Tensor:
-        """RETURNS (Tensor): Emissions at each position of a piece, [M, K]."""
-        if not self.config.attention_heads:
-            scores: Tensor = self.emission(states)
-            return scores
-        if len(piece.lengths) == 1:
-            alone: Tensor = self.emission(self.attention(states[:, None], None)[:, 0])
-            return alone
-        scores = states.new_empty((len(states), self.config.n_tags))
-        window, overlap = self.config.window, self.config.overlap
-        for bucket in plan_buckets(
-            piece.lengths, window, overlap, self.config.max_tokens, states.device
-        ):
-            longest, size = bucket.rows.shape
-            block = states.index_select(0, bucket.rows.reshape(-1))
-            block = self.attention(block.view(longest, size, -1), bucket.mask)
-            block = block.flatten(0, 1).index_select(0, bucket.kept)
-            scores[torch.from_numpy(bucket.kept_rows)] = self.emission(block)
-        return scores
 
     def _score(
         self,

@@ -147,11 +147,13 @@ def preset_mask(
         [doc.to_array(columns) for doc in docs] or [np.zeros((0, 4), np.uint64)]
     )
     iob = attrs[:, 0].astype(np.int64)
-    types = _types_of_entities(iob, attrs[:, 1])
     if settings.presets == "ignore":
         iob[:] = _MISSING
-    if own_spans_key is not None:
-        _forget_own(docs, own_spans_key, iob, types)
+    types = attrs[:, 1]
+    if iob.any():
+        types = _types_of_entities(iob, types)
+        if own_spans_key is not None:
+            _forget_own(docs, own_spans_key, iob, types)
     preset = (iob == _BEGIN) | (iob == _INSIDE)
     starts_sentence = attrs[:, 2] == 1
     # The first token of a document counts as one, and can continue nothing anyway.
@@ -190,7 +192,7 @@ def _forget_own(
     """Treat the entities of a batch that are in span groups as missing."""
     first_token = 0
     for doc in docs:
-        for span in own_spans(doc, key) if iob.any() else []:
+        for span in own_spans(doc, key):
             start, end = first_token + span.start, first_token + span.end
             begins = iob[start] == _BEGIN and (iob[start + 1 : end] == _INSIDE).all()
             ends = span.end == len(doc) or iob[end] != _INSIDE
@@ -223,6 +225,8 @@ def preset_spans(
     RETURNS (Tuple[List[Span], List[Span]]): Its entities, and its blocked tokens.
     """
     arrays = doc.to_array([ENT_IOB, ENT_TYPE])
+    if not ((arrays[:, 0] == _BEGIN) | (arrays[:, 0] == _INSIDE)).any():
+        return [], []
     blocked = np.flatnonzero((arrays[:, 0] == _BEGIN) & (arrays[:, 1] == 0))
     own_group = own_spans(doc, own_spans_key) if own_spans_key else []
     own = {(span.start, span.end, span.label) for span in own_group}

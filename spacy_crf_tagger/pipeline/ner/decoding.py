@@ -18,6 +18,7 @@ from ...crf.spans import (
     SpanPosterior,
     by_sequence,
     span_probabilities,
+    split_spans,
 )
 from ..annotation import Mask
 from .annotation import preset_mask
@@ -73,7 +74,7 @@ def predict_entities(
     if settings.decoder == "mbr":
         found = best_spans(lattice, scheme, settings.threshold)
         return _predictions(found, lattice, found.probability)
-    best = scheme.decode(to_numpy(viterbi(lattice).tags))
+    best = scheme.decode_best(to_numpy(viterbi(lattice).tags))
     if settings.spans_key is None and settings.threshold is None:
         return _predictions(best, lattice, None)
     probabilities = span_probabilities(lattice, scheme, best)
@@ -137,7 +138,7 @@ def _predictions(
     lattice: Lattice,
     probabilities: Optional[Floats],
 ) -> List[Prediction]:
-    by_document = by_sequence(spans, lattice.lengths)
+    by_document = split_spans(spans.start, spans.end, spans.label, lattice.lengths)
     if probabilities is None:
         return [Prediction(own, None) for own in by_document]
     limits = np.cumsum([len(own) for own in by_document])[:-1]

@@ -19,7 +19,7 @@ from spacy_crf_tagger.crf.backends.numba.kernel_cache import (
     KernelCache,
     folders,
 )
-from spacy_crf_tagger.models.network.kernels import lstm
+from spacy_crf_tagger.models.kernels import lstm
 
 needs_modes = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes")
 STRANGER, OTHER_GROUP = 54321, 54322

@@ -5,8 +5,9 @@ what a sequence gets does not depend on those that are read beside it.
 import numpy as np
 from numpy.typing import NDArray
 
-from ....crf.backends.numba.compiled import borrowing_kernel
-from ....crf.backends.numba.lane_memory import at, pointer
+from ...crf.backends.numba.compiled import borrowing_kernel
+from ...crf.backends.numba.lane_memory import at, pointer
+from .dense import pack_columns, padded_size
 from .singles import (
     BLOCKS_AT_ONCE,
     ROWS_AT_ONCE,
@@ -21,12 +22,7 @@ Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
-def padded_size(size: int) -> int:
-    """RETURNS (int): The number of units that the kernel computes for so many."""
-    return -(-size // WIDTH) * WIDTH
-
-
-def pack_weights(weights: Singles) -> Singles:
+def pack_recurrent(weights: Singles) -> Singles:
     """Arrange recurrent weights in the order in which the kernel reads them. Units are
     added until their number is a multiple of sixteen; their states stay zero.
 
@@ -34,28 +30,21 @@ def pack_weights(weights: Singles) -> Singles:
     RETURNS (NDArray[float32]): Blocks of sixteen gates, [4 * P / 16, P, 16].
     """
     size = weights.shape[1]
-    padded = padded_size(size)
-    if padded != size:
-        wider = np.zeros((4, padded, padded), dtype=np.float32)
-        wider[:, :size, :size] = weights.reshape(4, size, size)
-        weights = wider.reshape(4 * padded, padded)
-    blocks = weights.reshape(-1, WIDTH, padded).transpose(0, 2, 1)
-    return np.ascontiguousarray(blocks)
+    added = padded_size(size) - size
+    return pack_columns(np.pad(pad_gates(weights, size), ((0, 0), (0, added))))
 
 
-def pad_gates(gates: Singles, size: int) -> Singles:
-    """Make room for the units that `pack_weights` adds.
+def pad_gates(weights: Singles, size: int) -> Singles:
+    """Make room for the units that `pack_recurrent` adds.
 
-    gates (NDArray[float32]): What the input adds to gates, [V, 4 * H].
+    weights (NDArray[float32]): What is about gates, [4 * H, any].
     size (int): Number of units, H.
-    RETURNS (NDArray[float32]): The same with zeros for added units, [V, 4 * P].
+    RETURNS (NDArray[float32]): The same with zeros for added units, [4 * P, any].
     """
-    padded = padded_size(size)
-    if padded == size:
-        return np.ascontiguousarray(gates)
-    wider = np.zeros((len(gates), 4, padded), dtype=np.float32)
-    wider[:, :, :size] = gates.reshape(len(gates), 4, size)
-    return wider.reshape(len(gates), 4 * padded)
+    added = padded_size(size) - size
+    by_gate = weights.reshape(4, size, -1)
+    padded = np.pad(by_gate, ((0, 0), (0, added), (0, 0)))
+    return padded.reshape(4 * (size + added), -1)
 
 
 def read_sequences(
@@ -66,27 +55,29 @@ def read_sequences(
     backward: bool,
     states: Singles,
     column: int,
+    first_gate: int = 0,
 ) -> None:
     """Read sequences that lie one behind another, and write the state at each token
     (Hochreiter and Schmidhuber 1997, with the forget gates of Gers et al. 2000).
 
-    gates (NDArray[float32]): What inputs add to the gates, with all biases, [V, 4 * P].
+    gates (NDArray[float32]): What inputs add to the gates, with all biases, [V, any].
     rows (NDArray[int]): The input of each token, [N].
     lengths (NDArray[int]): Tokens of each sequence, falling, [B].
-    weights (NDArray[float32]): The result of `pack_weights`.
+    weights (NDArray[float32]): The result of `pack_recurrent`.
     backward (bool): Whether to read from each sequence's end to its beginning.
     states (NDArray[float32]): Where to write, [N, columns].
     column (int): The first of the P columns to write to.
+    first_gate (int): The first of the 4 * P columns of gates to read.
     """
     size = weights.shape[1]
     memory = np.empty(ROWS_AT_ONCE * 7 * size, dtype=np.float32)
-    _read(gates, rows, lengths, weights, backward, memory, states, column)
+    _read(gates, first_gate, rows, lengths, weights, backward, memory, states, column)
 
 
 def use_all() -> None:
     """Compile the kernel, or load it if that was done before."""
     gates = np.zeros((1, 4 * WIDTH), dtype=np.float32)
-    weights = pack_weights(np.zeros((4 * WIDTH, WIDTH), dtype=np.float32))
+    weights = pack_recurrent(np.zeros((4 * WIDTH, WIDTH), dtype=np.float32))
     states = np.empty((1, WIDTH), dtype=np.float32)
     one, first = np.ones(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
     read_sequences(gates, first, one, weights, False, states, 0)
@@ -94,15 +85,16 @@ def use_all() -> None:
 
 @borrowing_kernel
 def _read(  # type: ignore[no-untyped-def]
-    gates, rows, lengths, weights, backward, memory, states, column
+    gates, first_gate, rows, lengths, weights, backward, memory, states, column
 ):
     # Sequences go in groups of six, a token of each at a time: they share the weights
     # that the processor fetches. Those of a group have similar lengths.
     size = weights.shape[1]
     n_gates = 4 * size
     n_vectors = size // WIDTH
-    source, blocks, target = pointer(gates), pointer(weights), pointer(states)
-    width = states.shape[1]
+    source, stride = at(pointer(gates), first_gate), gates.shape[1]
+    blocks = pointer(weights)
+    target, width = pointer(states), states.shape[1]
     own = pointer(memory)
     cells, own_gates = (
         at(own, 2 * ROWS_AT_ONCE * size),
@@ -122,7 +114,7 @@ def _read(  # type: ignore[no-untyped-def]
             for n in range(n_reading):
                 length = lengths[first + n]
                 place = token + (length - 1 - step if backward else step)
-                row = at(source, rows[place] * n_gates)
+                row = at(source, rows[place] * stride)
                 for m in range(0, n_gates, WIDTH):
                     copy_sixteen(at(row, m), at(own_gates, n * n_gates + m))
                 token += length

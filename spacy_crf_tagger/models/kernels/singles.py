@@ -105,6 +105,37 @@ def _product(n_rows: int, n_blocks: int) -> Any:
 ROWS_AT_ONCE, BLOCKS_AT_ONCE = 6, 4
 add_product_of_rows = _product(ROWS_AT_ONCE, 1)
 add_product_of_blocks = _product(1, BLOCKS_AT_ONCE)
+add_product_of_one = _product(1, 1)
+
+
+@intrinsic
+def keep_larger(typing: Any, source: Any, target: Any) -> Intrinsic:
+    """Replace those of sixteen numbers that are smaller than those of a source."""
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        new, old = (_load(builder, value) for value in values)
+        is_larger = builder.fcmp_ordered(">", new, old)
+        _store(builder, builder.select(is_larger, new, old), values[1])
+        return context.get_dummy_value()
+
+    return types.void(source, target), emit
+
+
+@intrinsic
+def exp_of_difference(typing: Any, numbers: Any, less: Any, sums: Any) -> Intrinsic:
+    """Replace sixteen numbers by the exponentials of their differences from a larger
+    one, and add these to sums.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        numbers, less, sums = values
+        difference = builder.fsub(_load(builder, numbers), _splat(builder, less))
+        power = _exp(builder, difference)
+        _store(builder, power, numbers)
+        _store(builder, builder.fadd(_load(builder, sums), power), sums)
+        return context.get_dummy_value()
+
+    return types.void(numbers, types.float32, sums), emit
 
 
 @intrinsic
