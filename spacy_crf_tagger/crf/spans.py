@@ -234,6 +234,9 @@ def span_probabilities(
     start, end, label = _as_spans(*_columns(spans), offsets, len(scheme.labels))
     if not len(start):
         return np.zeros(0)
+    if len(lattice.lengths) == 1:
+        posterior = SpanPosterior(lattice, scheme, backend)
+        return posterior._probabilities(start, end, label)
     of_span = np.searchsorted(offsets, start, side="right") - 1
     sequences = np.unique(of_span)
     moved = np.searchsorted(sequences, of_span)

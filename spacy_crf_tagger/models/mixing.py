@@ -1,7 +1,6 @@
 """Embed the attributes of words and mix them, with as little arithmetic as possible."""
 
 from functools import cache
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Tuple, cast
 
 import numpy as np
@@ -51,6 +50,28 @@ def predict_mixed(
     return cast(Floats2d, mix.predict(embedded))
 
 
+def weights_of(embed: Model[Any, Any], mix: Model[Any, Any]) -> Optional[List[Singles]]:
+    """Find out what vectors depend on.
+
+    embed (Model[Ints2d, Floats2d]): One hash table, or several side by side.
+    mix (Model[Floats2d, Floats2d]): A maxout layer with layer normalisation.
+    RETURNS (Optional[List[NDArray[float32]]]): All weights; None if the kernels cannot
+        compute with them.
+    """
+    maxout, norm = mix.layers
+    weights = [_array(maxout, "W"), _array(maxout, "b")]
+    if not kernels.can_compute(weights[0]):
+        return None
+    weights += [_array(norm, "G"), _array(norm, "b")]
+    return weights + [_array(table, "E") for table in _hashed(embed)]
+
+
+def _hashed(embed: Model[Any, Any]) -> List[Model[Any, Any]]:
+    """RETURNS (List[Model]): The hash tables. One by itself has no layer around."""
+    tables = [embed] if embed.layers[-1].name == "hashembed" else embed.layers
+    return [table.layers[-1] for table in tables]
+
+
 def _predict_compiled(
     embed: Model[Any, Any],
     mix: Model[Any, Any],
@@ -61,47 +82,43 @@ def _predict_compiled(
     """What a value of an attribute adds to the maxout layer depends on nothing else,
     and many words share a suffix: it is computed once for each value of a batch.
     """
-    words, normalize = _compiled()
-    tables = embed.layers if values.shape[1] > 1 else [embed]
-    hashed = [table.layers[-1] for table in tables]
+    ops: Any = embed.ops
+    hashed = _hashed(embed)
     of_pieces, of_norm = mix.layers
-    widths = tuple(table.get_dim("nO") for table in hashed)
-    pieces = _pieces(_array(of_pieces, "W"), widths)
-    places = np.empty(values.shape, dtype=np.int64)
+    width, n_pieces = of_pieces.get_dim("nO"), of_pieces.get_dim("nP")
+    layers = _parts_of(
+        [_array(of_pieces, "W")], *[table.get_dim("nO") for table in hashed]
+    )
+    places = np.empty(values.shape, dtype=np.int32)
     parts: List[Singles] = []
-    first = 0
+    n_rows = 0
     for column, table in enumerate(hashed):
         distinct, place = _distinct(values[:, column])
-        vectors = words.embed(distinct, table.attrs["seed"], _array(table, "E"))
-        parts.append(pieces.of_tables[column].padded(vectors))
-        places[:, column] = place + first
-        first += len(distinct)
-    more = parts[0][:0]
+        parts.append(layers.of_tables[column](table.predict(cast(Any, distinct))))
+        places[:, column] = place + n_rows
+        n_rows += len(distinct)
+    sums = ops.gather_add(np.concatenate(parts), places)  # [V, width * pieces]
     if project is not None:
-        projected = _linear(_array(project, "W"))(cast(Singles, known))
-        projected += _array(project, "b")
-        more = pieces.of_rest.padded(projected)
-    bias = np.zeros(len(pieces.of_rest.bias), dtype=np.float32)
-    bias[: pieces.of_rest.n_outputs] = _array(of_pieces, "b").T.reshape(-1)
-    width, n_pieces = of_pieces.get_dim("nO"), of_pieces.get_dim("nP")
-    mixed = words.maxout(np.concatenate(parts), places, more, bias, width, n_pieces)
-    normalize(mixed, _array(of_norm, "G"), _array(of_norm, "b"), _EPSILON)
+        projected = _linear([_array(project, "W")])(cast(Singles, known))
+        sums += layers.of_rest(projected + _array(project, "b"))
+    sums += _array(of_pieces, "b").reshape(-1)
+    mixed, _ = ops.maxout(ops.reshape3f(sums, len(values), width, n_pieces))
+    _normalize()(mixed, _array(of_norm, "G"), _array(of_norm, "b"), _EPSILON)
     return cast(Floats2d, mixed)
 
 
 @cache
-def _compiled() -> Tuple[ModuleType, Callable[..., None]]:
-    """RETURNS (Tuple[ModuleType, Callable]): What must be imported when it is used: it
-    takes a while, and needs Numba.
+def _normalize() -> Callable[..., None]:
+    """RETURNS (Callable): The kernel, which is imported when it is used: that takes a
+    while, and needs Numba.
     """
-    from .kernels import attention, words
+    from .kernels.attention import normalize
 
-    return words, attention.normalize
+    return normalize
 
 
-class _Pieces(NamedTuple):
-    """A maxout layer, cut by where its input comes from. Its outputs are those to the
-    first piece of each unit, then those to the second, …
+class _Parts(NamedTuple):
+    """A maxout layer without its bias, cut by where its input comes from.
 
     of_tables (Tuple[Dense, …]): What the vectors of each hash table are multiplied by.
     of_rest (Dense): What all else is multiplied by.
@@ -115,10 +132,10 @@ def _array(layer: Model[Any, Any], name: str) -> Singles:
     return cast(Singles, layer.get_param(name))
 
 
-def _cut(weights: Singles, widths: Tuple[int, ...]) -> _Pieces:
-    by_piece = weights.transpose(1, 0, 2).reshape(-1, weights.shape[2])
-    *of_tables, rest = np.split(by_piece, np.cumsum(widths), axis=1)
-    return _Pieces(tuple(map(_pack, of_tables)), _pack(rest))
+def _cut(weights: Singles, *widths: int) -> _Parts:
+    by_input = weights.reshape(-1, weights.shape[2])  # [width * pieces, inputs]
+    *of_tables, rest = np.split(by_input, np.cumsum(widths), axis=1)
+    return _Parts(tuple(map(_pack, of_tables)), _pack(rest))
 
 
 def _pack(weights: Singles) -> "Dense":
@@ -127,7 +144,7 @@ def _pack(weights: Singles) -> "Dense":
     return pack(weights, np.zeros(len(weights), dtype=np.float32))
 
 
-_pieces = Kept(_cut)
+_parts_of = Kept(_cut)
 _linear = Kept(_pack)
 
 

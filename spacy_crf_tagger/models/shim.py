@@ -69,7 +69,7 @@ class ScoreShim(PyTorchShim):
     @property
     def network(self) -> Optional[ScoreNetwork]:
         """RETURNS (Optional[ScoreNetwork]): The network, if it is built."""
-        return cast(Optional[ScoreNetwork], self._model)
+        return cast("Optional[ScoreNetwork]", self._model)
 
     @property
     def is_built(self) -> bool:
@@ -141,7 +141,7 @@ class ScoreShim(PyTorchShim):
         if kernels.can_compute(vectors) and self.device.type == "cpu":
             packed = self._pack()
             emissions = packed.emissions(cast(Any, vectors), rows, lengths)
-            return cast(List[Optional[FloatsXd]], [emissions, *packed.crf])
+            return cast("List[Optional[FloatsXd]]", [emissions, *packed.crf])
         with making_tensors():
             tensor = xp2torch(vectors, device=self.device)
         with predicting():

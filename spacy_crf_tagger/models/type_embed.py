@@ -18,9 +18,10 @@ from ..crf.options import RATE, SIZE, check_flag, check_numbers, naming_option_o
 from .affixes import find_affixes
 from .clusters import WordClusters, find_clusters
 from .computed import find_computed
-from .mixing import predict_mixed
+from .mixing import predict_mixed, weights_of
 from .seen_forms import Attrs, Bits, hide_randomly, hide_unseen, no_forms, note_forms
 from .torch_gemm import use_torch_gemm
+from .word_memory import WordMemory, memory_of
 
 Tok2Vec = Model[List[Doc], List[Floats2d]]
 # Of the Thinc model.
@@ -148,19 +149,31 @@ class TypeVectors(NamedTuple):
     lengths: NDArray[np.int64]
 
 
-class _Types(NamedTuple):
-    """The different words of a batch.
+class _Tokens(NamedTuple):
+    """What tells the words of a batch apart.
+
+    features (NDArray[uint64]): Of each token, [N, columns]: lexical attributes, its
+        form if attributes are computed from it, and the key of its static vector.
+    rows (NDArray[int]): The word of each token, [N].
+    first (NDArray[int]): The first token of each word, [V].
+    keys (NDArray[uint64]): A hash of each word, [V].
+    """
+
+    features: NDArray[np.uint64]
+    rows: NDArray[np.int64]
+    first: NDArray[np.int64]
+    keys: NDArray[np.uint64]
+
+
+class _Values(NamedTuple):
+    """What words are embedded by.
 
     attrs (NDArray[uint64]): Their attributes, [V, attrs].
     known (Optional[Floats2d]): Their vectors in the vocab, if those are mixed in.
-    rows (NDArray[int]): The word of each token, [N].
-    counts (NDArray[int]): The tokens of each word, [V].
     """
 
     attrs: NDArray[np.uint64]
     known: Optional[Floats2d]
-    rows: NDArray[np.int64]
-    counts: NDArray[np.int64]
 
 
 def embed_types(model: Tok2Vec, docs: List[Doc]) -> TypeVectors:
@@ -174,11 +187,33 @@ def embed_types(model: Tok2Vec, docs: List[Doc]) -> TypeVectors:
     if not lengths.sum():
         nothing = model.ops.alloc2f(0, model.get_dim("nO"))
         return TypeVectors(nothing, np.zeros(0, dtype=np.int64), lengths)
-    types = _read_types(model, docs, is_train=False)
+    tokens = _read_tokens(model, docs, is_train=False)
+    words, vocab = tokens.features[tokens.first], docs[0].vocab
+    memory = _find_memory(model)
+    if memory is None:
+        return TypeVectors(_embed(model, words, vocab), tokens.rows, lengths)
+    vectors, found = memory.recall(tokens.keys)
+    if not found.all():
+        new = np.flatnonzero(~found)
+        vectors[new] = _embed(model, words[new], vocab)
+        memory.keep(tokens.keys[new], vectors[new])
+    return TypeVectors(cast(Floats2d, vectors), tokens.rows, lengths)
+
+
+def _embed(model: Tok2Vec, words: NDArray[np.uint64], vocab: Vocab) -> Floats2d:
+    values = _values_of(model, words, vocab)
     embed, mix = model.layers[:2]
     project = model.layers[2] if len(model.layers) > 2 else None
-    mixed = predict_mixed(embed, mix, types.attrs, types.known, project)
-    return TypeVectors(mixed, types.rows, lengths)
+    return predict_mixed(embed, mix, values.attrs, values.known, project)
+
+
+def _find_memory(model: Tok2Vec) -> Optional[WordMemory]:
+    """RETURNS (Optional[WordMemory]): The vectors of words that were embedded with the
+    same weights; None where these are not on the CPU, or others can change: those of
+    the vocab.
+    """
+    weights = None if len(model.layers) > 2 else weights_of(*model.layers)
+    return None if weights is None else memory_of(weights, model.get_dim("nO"))
 
 
 def _forward(
@@ -197,7 +232,9 @@ def _forward(
     if not lengths.sum():
         empty = [ops.alloc2f(0, model.get_dim("nO")) for _ in docs]
         return empty, _backprop_nothing
-    types = _read_types(model, docs, is_train)
+    tokens = _read_tokens(model, docs, is_train)
+    types = _values_of(model, tokens.features[tokens.first], docs[0].vocab)
+    counts = np.bincount(tokens.rows, minlength=len(tokens.first))
     embedded, backprop_embed = embed(_as_ints(ops, types.attrs), is_train)
     n_embedded = embedded.shape[1]
     if project is not None:
@@ -206,16 +243,16 @@ def _forward(
     mixed, backprop_mix = mix(embedded, is_train)  # [V, width]
 
     def backprop(d_vectors: List[Floats2d]) -> List[Doc]:
-        by_type = _as_ints1d(ops, np.argsort(types.rows, kind="stable"))
+        by_type = _as_ints1d(ops, np.argsort(tokens.rows, kind="stable"))
         d_tokens = ops.as_contig(ops.flatten(d_vectors)[by_type])
-        d_mixed = ops.reduce_sum(d_tokens, _as_ints1d(ops, types.counts))
+        d_mixed = ops.reduce_sum(d_tokens, _as_ints1d(ops, counts))
         d_parts = backprop_mix(d_mixed)
         if project is not None:
             backprop_project(ops.as_contig(d_parts[:, n_embedded:]))
         backprop_embed(ops.as_contig(d_parts[:, :n_embedded]))
         return []
 
-    by_token = mixed[_as_ints1d(ops, types.rows)]
+    by_token = mixed[_as_ints1d(ops, tokens.rows)]
     return _split(ops, by_token, lengths), backprop
 
 
@@ -227,37 +264,53 @@ def _split(ops: Ops, by_token: Floats2d, lengths: NDArray[np.int64]) -> List[Flo
     return ops.unflatten(by_token, _as_ints1d(ops, lengths))
 
 
-def _read_types(model: Tok2Vec, docs: List[Doc], is_train: bool) -> _Types:
-    vocab = docs[0].vocab
+def _read_tokens(model: Tok2Vec, docs: List[Doc], is_train: bool) -> _Tokens:
+    columns = _columns_of(model, docs[0].vocab)
+    names = [*columns.lexical, *columns.more]
+    numbers = [IDS.get(name, name) for name in names]  # looked up faster
+    features = np.concatenate(
+        [doc.to_array(numbers).reshape(len(doc), len(names)) for doc in docs]
+    )
+    _hide_forms(model, features, columns.lexical, is_train)
+    keys = _keys_of(features)
+    if not is_train and len(keys) < _FEWEST_TOKENS:
+        every = np.arange(len(keys))
+        return _Tokens(features, every, every, keys)
+    keys, first, rows = np.unique(keys, return_index=True, return_inverse=True)
+    return _Tokens(features, rows, first, keys)
+
+
+class _Columns(NamedTuple):
+    """The attributes that are read of tokens: those that are embedded as they are, and
+    more that others are found by.
+    """
+
+    lexical: Attrs
+    more: Attrs
+
+
+def _columns_of(model: Tok2Vec, vocab: Vocab) -> _Columns:
     attrs: Attrs = model.attrs["attrs"]
     computed = find_computed(tuple(attrs))
-    columns = [attrs[place] for place in computed.others]
-    n_lexical = len(columns)
-    columns += [ORTH] if computed.places else []
-    has_vectors = len(model.layers) > 2
-    if has_vectors:
-        columns.append(getattr(vocab.vectors, "attr", ORTH))
-    numbers = [IDS.get(column, column) for column in columns]  # looked up faster
-    of_tokens = np.concatenate(
-        [doc.to_array(numbers).reshape(len(doc), len(columns)) for doc in docs]
-    )  # [N, columns]
-    _hide_forms(model, of_tokens, columns[:n_lexical], is_train)
-    if not is_train and len(of_tokens) < _FEWEST_TOKENS:
-        rows = np.arange(len(of_tokens))
-        types, counts = of_tokens, np.ones_like(rows)
-    else:
-        first, rows, counts = _find_types(of_tokens)
-        types = of_tokens[first]  # [V, columns]
-    values = types[:, :n_lexical]
+    more: Attrs = [ORTH] if computed.places else []
+    if len(model.layers) > 2:
+        more.append(getattr(vocab.vectors, "attr", ORTH))
+    return _Columns([attrs[place] for place in computed.others], more)
+
+
+def _values_of(model: Tok2Vec, words: NDArray[np.uint64], vocab: Vocab) -> _Values:
+    computed = find_computed(tuple(model.attrs["attrs"]))
+    n_lexical = len(computed.others)
+    values = words[:, :n_lexical]
     if computed.places:
-        words, clusters = types[:, n_lexical], model.attrs.get("clusters")
-        more = computed.compute(words, vocab.strings, clusters)
+        clusters = model.attrs.get("clusters")
+        more = computed.compute(words[:, n_lexical], vocab.strings, clusters)
         values = computed.insert(values, more)
     known = None
-    if has_vectors:
+    if len(model.layers) > 2:
         width = model.layers[2].get_dim("nI")
-        known = _look_up_vectors(model.ops, vocab, types[:, -1], width)
-    return _Types(values, known, rows, counts)
+        known = _look_up_vectors(model.ops, vocab, words[:, -1], width)
+    return _Values(values, known)
 
 
 def _init(
@@ -320,27 +373,19 @@ def _hide_forms(
         hide_unseen(seen, features, attrs)
 
 
-def _find_types(
-    features: NDArray[np.uint64],
-) -> Tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Find equal rows.
+def _keys_of(features: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Hash rows, by multiplication with odd constants. Sorting hashes is many times
+    faster than sorting rows, and a collision among n words has a chance of n² / 2^65.
 
     features (NDArray[uint64]): Hashed attributes, [N, columns].
-    RETURNS (Tuple): The first row of each type, the type of each row, and the number
-        of rows of each type.
+    RETURNS (NDArray[uint64]): The hash of each row, [N].
     """
-    # One 64-bit key for each row, by multiplication with odd constants: sorting keys
-    # is many times faster than sorting rows, and a collision among n types has a
-    # chance of n² / 2^65.
     key = np.zeros(len(features), dtype=np.uint64)
     for column in range(features.shape[1]):
         key ^= features[:, column]
         key *= np.uint64(0x9E3779B97F4A7C15)
         key ^= key >> np.uint64(29)
-    _, first, inverse, counts = np.unique(
-        key, return_index=True, return_inverse=True, return_counts=True
-    )
-    return first, inverse, counts
+    return key
 
 
 def _look_up_vectors(

@@ -9,11 +9,12 @@ from .dense import padded_size
 from .singles import (
     ROWS_AT_ONCE,
     WIDTH,
-    add_product_of_one,
     add_product_of_rows,
     copy_sixteen,
     exp_of_difference,
+    fill_sixteen,
     keep_larger,
+    scale_sixteen,
 )
 
 Singles = NDArray[np.float32]
@@ -33,9 +34,11 @@ def attend(projected: Singles, lengths: Ints, n_heads: int) -> Singles:
     inner = projected.shape[1] // 3
     size = inner // n_heads
     longest = padded_size(int(lengths[0])) if len(lengths) else 0
-    memory = np.empty((2 * size + ROWS_AT_ONCE) * longest + 2 * WIDTH, dtype=np.float32)
+    n_numbers = 2 * size * (longest + ROWS_AT_ONCE) + ROWS_AT_ONCE * longest
+    n_numbers += (1 + ROWS_AT_ONCE) * WIDTH
+    memory = np.empty(n_numbers, dtype=np.float32)
     seen = np.empty((len(projected), inner), dtype=np.float32)
-    _attend(projected, lengths, size, memory, seen)
+    _attend(projected, lengths, size, memory, seen, ROWS_AT_ONCE, WIDTH)
     return seen
 
 
@@ -58,13 +61,19 @@ def use_all() -> None:
 
 
 @borrowing_kernel
-def _attend(projected, lengths, size, memory, seen):  # type: ignore[no-untyped-def]
+def _attend(  # type: ignore[no-untyped-def]
+    projected, lengths, size, memory, seen, at_once, lanes
+):
+    # The last two are constants, but LLVM would write loops of so many steps out.
     inner = seen.shape[1]
     stride = 3 * inner
     source, target, own = pointer(projected), pointer(seen), pointer(memory)
-    # The largest score of a query, and the sum of its exponentials, by column.
+    # The largest score of a query and the sum of its exponentials, by column; queries,
+    # and what they see.
     largest, sums = own, at(own, WIDTH)
-    keys = at(own, 2 * WIDTH)
+    queries = at(sums, at_once * lanes)
+    results = at(queries, at_once * size)
+    keys = at(results, at_once * size)
     first = 0
     for b in range(lengths.shape[0]):
         length = lengths[b]
@@ -72,75 +81,71 @@ def _attend(projected, lengths, size, memory, seen):  # type: ignore[no-untyped-
         values = at(keys, size * width)
         scores = at(values, size * width)
         for head in range(0, inner, size):
-            # Blocks of sixteen keys, [width / 16, size, 16], …
-            for n in range(width):
+            # Blocks of sixteen keys, [width / 16, size, 16]; what is behind the last
+            # key does not matter. Blocks of sixteen columns of values, [size / 16,
+            # length, 16].
+            for n in range(length):
                 block = at(keys, (n // WIDTH * size) * WIDTH + n % WIDTH)
                 key = at(source, (first + n) * stride + inner + head)
-                for m in range(size):
-                    block[m * WIDTH] = key[m] if n < length else np.float32(0.0)
-            # … and of sixteen columns of the values, [size / 16, length, 16].
-            for n in range(length):
-                value = at(source, (first + n) * stride + 2 * inner + head)
                 for m in range(0, size, WIDTH):
-                    copy_sixteen(at(value, m), at(values, m * length + n * WIDTH))
-            for row in range(0, length, ROWS_AT_ONCE):
-                n_rows = min(ROWS_AT_ONCE, length - row)
-                for n in range(n_rows * width):
-                    scores[n] = np.float32(0.0)
-                queries = at(source, (first + row) * stride + head)
+                    copy_sixteen(at(key, inner + m), at(values, m * length + n * WIDTH))
+                    for k in range(m, m + lanes):
+                        block[k * WIDTH] = key[k]
+            for row in range(0, length, at_once):
+                # As many queries each time: the last one may come several times.
+                for n in range(at_once):
+                    token = row + n if row + n < length else length - 1
+                    query = at(source, (first + token) * stride + head)
+                    for m in range(0, size, WIDTH):
+                        copy_sixteen(at(query, m), at(queries, n * size + m))
+                        fill_sixteen(at(results, n * size + m), np.float32(0.0))
+                for n in range(0, at_once * width, WIDTH):
+                    fill_sixteen(at(scores, n), np.float32(0.0))
                 for column in range(0, width, WIDTH):
-                    block = at(keys, column * size)
-                    if n_rows == ROWS_AT_ONCE:
-                        add_product_of_rows(
-                            queries, stride, block, size, at(scores, column), width
-                        )
-                    else:
-                        for n in range(n_rows):
-                            add_product_of_one(
-                                at(queries, n * stride),
-                                stride,
-                                block,
-                                size,
-                                at(scores, n * width + column),
-                                width,
-                            )
-                results = at(target, (first + row) * inner + head)
-                for n in range(n_rows):
+                    add_product_of_rows(
+                        queries,
+                        size,
+                        at(keys, column * size),
+                        size,
+                        at(scores, column),
+                        width,
+                    )
+                for n in range(at_once):
                     of_query = at(scores, n * width)
                     for m in range(length, width):
                         of_query[m] = np.float32(-np.inf)
                     copy_sixteen(of_query, largest)
+                    fill_sixteen(at(sums, n * WIDTH), np.float32(0.0))
                     for column in range(WIDTH, width, WIDTH):
                         keep_larger(at(of_query, column), largest)
                     top = largest[0]
-                    for m in range(WIDTH):
-                        top = max(top, largest[m])
-                        sums[m] = np.float32(0.0)
+                    for m in range(lanes):
+                        top = largest[m] if largest[m] > top else top
                     for column in range(0, width, WIDTH):
-                        exp_of_difference(at(of_query, column), top, sums)
-                    total = np.float32(0.0)
-                    for m in range(WIDTH):
-                        total += sums[m]
-                    for m in range(length):
-                        of_query[m] /= total
-                    for m in range(size):
-                        results[n * inner + m] = np.float32(0.0)
-                for m in range(0, size, WIDTH):
-                    block = at(values, m * length)
-                    if n_rows == ROWS_AT_ONCE:
-                        add_product_of_rows(
-                            scores, width, block, length, at(results, m), inner
+                        exp_of_difference(
+                            at(of_query, column), top, at(sums, n * WIDTH)
                         )
-                    else:
-                        for n in range(n_rows):
-                            add_product_of_one(
-                                at(scores, n * width),
-                                width,
-                                block,
-                                length,
-                                at(results, n * inner + m),
-                                inner,
-                            )
+                for m in range(0, size, WIDTH):
+                    add_product_of_rows(
+                        scores,
+                        width,
+                        at(values, m * length),
+                        length,
+                        at(results, m),
+                        size,
+                    )
+                n_rows = length - row if length - row < at_once else at_once
+                for n in range(n_rows):
+                    total = np.float32(0.0)
+                    for m in range(lanes):
+                        total += sums[n * WIDTH + m]
+                    result = at(target, (first + row + n) * inner + head)
+                    for m in range(0, size, WIDTH):
+                        scale_sixteen(
+                            at(results, n * size + m),
+                            np.float32(1.0) / total,
+                            at(result, m),
+                        )
         first += length
 
 
@@ -154,7 +159,7 @@ def _normalize(rows, scale, shift, epsilon):  # type: ignore[no-untyped-def]
         mean = np.float32(total / width)
         total = 0.0
         for n in range(width):
-            total += (rows[row, n] - mean) ** 2
+            total += (rows[row, n] - mean) * (rows[row, n] - mean)
         mean, factor = (
             np.float32(mean),
             np.float32(1 / np.sqrt(total / width + epsilon)),

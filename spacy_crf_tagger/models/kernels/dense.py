@@ -9,15 +9,7 @@ from numpy.typing import NDArray
 
 from ...crf.backends.numba.compiled import borrowing_kernel
 from ...crf.backends.numba.lane_memory import at, pointer
-from .singles import (
-    BLOCKS_AT_ONCE,
-    ROWS_AT_ONCE,
-    WIDTH,
-    add_product_of_blocks,
-    add_product_of_one,
-    add_product_of_rows,
-    copy_sixteen,
-)
+from .singles import ROWS_AT_ONCE, WIDTH, add_product_of_rows, copy_sixteen
 
 Singles = NDArray[np.float32]
 
@@ -51,9 +43,14 @@ class Dense(NamedTuple):
 
     def padded(self, rows: Singles) -> Singles:
         """RETURNS (NDArray[float32]): The outputs and those that were added, [M, P]."""
+        n_rows = len(rows)
+        if n_rows < ROWS_AT_ONCE:
+            more = np.zeros((ROWS_AT_ONCE, rows.shape[1]), dtype=np.float32)
+            more[:n_rows] = rows
+            rows = more
         results = np.empty((len(rows), len(self.bias)), dtype=np.float32)
         _multiply(np.ascontiguousarray(rows), self.blocks, self.bias, results)
-        return results
+        return results[:n_rows]
 
 
 def padded_size(size: int) -> int:
@@ -93,45 +90,28 @@ def use_all() -> None:
 
 @borrowing_kernel
 def _multiply(rows, blocks, bias, results):  # type: ignore[no-untyped-def]
-    n_inputs = blocks.shape[1]
+    n_rows, n_inputs = rows.shape
     width = results.shape[1]
     source, weights = pointer(rows), pointer(blocks)
     added, target = pointer(bias), pointer(results)
-    for begin in range(0, rows.shape[0], _ROWS_IN_CACHE):
-        end = min(begin + _ROWS_IN_CACHE, rows.shape[0])
-        for row in range(begin, end):
-            for column in range(0, width, WIDTH):
-                copy_sixteen(at(added, column), at(target, row * width + column))
-        if n_inputs == 0:
-            continue
-        rest = end - (end - begin) % ROWS_AT_ONCE
+    for begin in range(0, n_rows, _ROWS_IN_CACHE):
+        # Numba would compile `min` as well.
+        end = begin + _ROWS_IN_CACHE if begin + _ROWS_IN_CACHE < n_rows else n_rows
         for column in range(0, width, WIDTH):
-            for row in range(begin, rest, ROWS_AT_ONCE):
-                add_product_of_rows(
-                    at(source, row * n_inputs),
-                    n_inputs,
-                    at(weights, column * n_inputs),
-                    n_inputs,
-                    at(target, row * width + column),
-                    width,
+            for number in range(begin, end, ROWS_AT_ONCE):
+                # Where fewer are left, some are computed again.
+                row = (
+                    number if number + ROWS_AT_ONCE < n_rows else n_rows - ROWS_AT_ONCE
                 )
-        for row in range(rest, end):
-            several = width - width % (BLOCKS_AT_ONCE * WIDTH)
-            for column in range(0, several, BLOCKS_AT_ONCE * WIDTH):
-                add_product_of_blocks(
-                    at(source, row * n_inputs),
-                    n_inputs,
-                    at(weights, column * n_inputs),
-                    n_inputs,
-                    at(target, row * width + column),
-                    width,
-                )
-            for column in range(several, width, WIDTH):
-                add_product_of_one(
-                    at(source, row * n_inputs),
-                    n_inputs,
-                    at(weights, column * n_inputs),
-                    n_inputs,
-                    at(target, row * width + column),
-                    width,
-                )
+                result = at(target, row * width + column)
+                for n in range(ROWS_AT_ONCE):
+                    copy_sixteen(at(added, column), at(result, n * width))
+                if n_inputs > 0:
+                    add_product_of_rows(
+                        at(source, row * n_inputs),
+                        n_inputs,
+                        at(weights, column * n_inputs),
+                        n_inputs,
+                        result,
+                        width,
+                    )

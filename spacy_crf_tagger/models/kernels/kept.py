@@ -1,63 +1,70 @@
-"""What is made from an array of weights is kept as long as the array stays the same."""
+"""What is made from arrays of weights is kept as long as they stay the same."""
 
 import weakref
-from typing import Any, Callable, Dict, Generic, Tuple, TypeVar
+from typing import Any, Callable, Dict, Generic, Sequence, Tuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Made = TypeVar("Made")
 Array = NDArray[np.float32]
-Fingerprint = Tuple[int, bytes]
-# A prime, for a sample from all columns of a matrix of any usual width.
-_SAMPLED = 29
+# Of weights up to so many all are looked at, and of more about so many.
+_FEW = 2**13
+_SAMPLE = 200
 
 
 class Kept(Generic[Made]):
     """Keeps what was made from arrays, to be used until they change or vanish.
 
-    Anyone may change weights in place, and Thinc's optimizer does. A fingerprint tells:
-    to find it takes a small part of the time of making something from them.
+    Anyone may change weights in place, and Thinc's optimizer does. A sample of them
+    tells: to look at all takes as long as to multiply by them.
     """
 
     def __init__(self, make: Callable[..., Made]) -> None:
         """Keep nothing yet.
 
-        make (Callable[[NDArray[float32], …], Any]): Makes something from an array, and
-            from what else decides on it.
+        make (Callable[[…], Any]): Makes something from arrays, and from what else
+            decides on it.
         """
         self._make = make
-        self._kept: Dict[Tuple[Any, ...], Tuple[Any, Fingerprint, Made]] = {}
+        self._kept: Dict[Any, Tuple[Tuple[Any, ...], bytes, Made]] = {}
 
-    def __call__(self, array: Array, *options: Any) -> Made:
-        """Get what is made from an array.
+    def __call__(self, arrays: Sequence[Array], *options: Any) -> Made:
+        """Get what is made from arrays.
 
-        array (NDArray[float32]): The array.
+        arrays (Sequence[NDArray[float32]]): The arrays, one at least.
         *options (Any): What else decides on it; can be hashed.
-        RETURNS (Any): The same as before, if the array is.
+        RETURNS (Any): The same as before, if the arrays are.
         """
-        key = (id(array), *options)
+        key = (*map(id, arrays), *options)
         found = self._kept.get(key)
-        # Before it is read: another thread may change it meanwhile.
-        fingerprint = fingerprint_of(array)
-        if found is not None and found[0]() is array and found[1] == fingerprint:
-            return found[2]
-        made = self._make(array, *options)
-        owner = weakref.ref(array, lambda gone: self._forget(key, gone))
-        self._kept[key] = owner, fingerprint, made
+        # Before they are read: another thread may change them meanwhile.
+        sample = b"".join([sample_of(array).tobytes() for array in arrays])
+        if found is not None and found[1] == sample:
+            owners = found[0]
+            if all(owner() is own for owner, own in zip(owners, arrays, strict=True)):
+                return found[2]
+        made = self._make(*arrays, *options)
+        owners = tuple(
+            weakref.ref(array, lambda gone: self._forget(key, gone)) for array in arrays
+        )
+        self._kept[key] = owners, sample, made
         return made
 
-    def _forget(self, key: Tuple[Any, ...], owner: Any) -> None:
+    def _forget(self, key: Any, owner: Any) -> None:
         found = self._kept.get(key)
-        if found is not None and found[0] is owner:
+        if found is not None and any(own is owner for own in found[0]):
             del self._kept[key]
 
 
-def fingerprint_of(array: Array) -> Fingerprint:
-    """RETURNS (Tuple[int, bytes]): The sum of all bits, as of whole numbers, which any
-    number that changes by itself changes; and a sample, which tells when some change
-    places.
+def sample_of(weights: Array) -> Array:
+    """Choose what to look at, to see whether weights have changed: an optimizer and
+    whoever else trains changes most of them.
+
+    weights (NDArray[float32]): A matrix or a vector.
+    RETURNS (NDArray[float32]): A view of all of them if they are few, such as those of
+        the emissions, and otherwise of some of many rows and columns.
     """
-    flat = array.reshape(-1)
-    word = np.uint64 if flat.size % 2 == 0 else np.uint32
-    return int(np.add.reduce(flat.view(word))), flat[::_SAMPLED].tobytes()
+    flat = weights.reshape(-1)
+    # By an odd number, so that they are not of the same columns in every row.
+    return flat if flat.size <= _FEW else flat[:: flat.size // _SAMPLE | 1]

@@ -105,7 +105,30 @@ def _product(n_rows: int, n_blocks: int) -> Any:
 ROWS_AT_ONCE, BLOCKS_AT_ONCE = 6, 4
 add_product_of_rows = _product(ROWS_AT_ONCE, 1)
 add_product_of_blocks = _product(1, BLOCKS_AT_ONCE)
-add_product_of_one = _product(1, 1)
+
+
+@intrinsic
+def fill_sixteen(typing: Any, target: Any, number: Any) -> Intrinsic:
+    """Write a number sixteen times."""
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        _store(builder, _splat(builder, values[1]), values[0])
+        return context.get_dummy_value()
+
+    return types.void(target, types.float32), emit
+
+
+@intrinsic
+def scale_sixteen(typing: Any, source: Any, factor: Any, target: Any) -> Intrinsic:
+    """Write sixteen numbers times a factor."""
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        factor = _splat(builder, values[1])
+        scaled = builder.fmul(_load(builder, values[0]), factor)
+        _store(builder, scaled, values[2])
+        return context.get_dummy_value()
+
+    return types.void(source, types.float32, target), emit
 
 
 @intrinsic

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..kernels.attention import attend, normalize
 from ..kernels.dense import Dense, pack, padded_size
-from ..kernels.kept import fingerprint_of
+from ..kernels.kept import sample_of
 from ..kernels.lstm import pack_recurrent, pad_gates, read_sequences
 from .attention import SelfAttention
 from .bilstm import BiLSTM
@@ -34,6 +34,8 @@ class PackedNetwork:
         """
         self._network = network
         self._sources = list(network.parameters())
+        # Views, which keep their memory from being used for other weights.
+        self._samples = [sample_of(each.detach().numpy()) for each in self._sources]
         # Before they are read: another thread may change them meanwhile.
         self._version = self._present_version()
         self.config = config = network.config
@@ -56,10 +58,9 @@ class PackedNetwork:
         """Find out whether a network is still the same.
 
         network (ScoreNetwork): The network.
-        RETURNS (bool): Whether it is the one that was packed, and neither an optimizer,
-            averaging, nor an operation of torch has changed its weights since, nor
-            anything those of the emissions. (A change to `parameter.data` of another
-            layer is one that torch does not notice: call `note_change` after it.)
+        RETURNS (bool): Whether it is the one that was packed, with the same weights. (A
+            change of a few numbers of a large matrix through `parameter.data` may go
+            unnoticed; torch notices none of these. Call `note_change` after it.)
         """
         return self._network is network and self._version == self._present_version()
 
@@ -100,11 +101,9 @@ class PackedNetwork:
         return states if self.attention is None else self.attention(states, lengths)
 
     def _present_version(self) -> Tuple[object, ...]:
-        network = self._network
         versions = [(each.data_ptr(), each._version) for each in self._sources]
-        # Those that are changed by hand, to make labels more or less frequent.
-        by_hand = map(fingerprint_of, _arrays(network.emission))
-        return (network.n_changes, *versions, *by_hand)
+        sample = np.concatenate(self._samples).tobytes()
+        return (self._network.n_changes, sample, *versions)
 
 
 class _Layer(NamedTuple):

@@ -146,6 +146,11 @@ def preset_mask(
     attrs = np.concatenate(
         [doc.to_array(columns) for doc in docs] or [np.zeros((0, 4), np.uint64)]
     )
+    # The first token of a document counts as one, and can continue nothing anyway.
+    lengths = np.array([len(doc) for doc in docs if len(doc)], dtype=np.int64)
+    attrs[np.cumsum(lengths) - lengths, 2] = 0
+    if not attrs.take((0, 2, 3), axis=1).any():  # as in most texts
+        return None
     iob = attrs[:, 0].astype(np.int64)
     if settings.presets == "ignore":
         iob[:] = _MISSING
@@ -156,9 +161,6 @@ def preset_mask(
             _forget_own(docs, own_spans_key, iob, types)
     preset = (iob == _BEGIN) | (iob == _INSIDE)
     starts_sentence = attrs[:, 2] == 1
-    # The first token of a document counts as one, and can continue nothing anyway.
-    lengths = np.array([len(doc) for doc in docs if len(doc)], dtype=np.int64)
-    starts_sentence[np.cumsum(lengths) - lengths] = False
     space = attrs[:, 3] == 1
     if not (preset.any() or starts_sentence.any() or space.any()):
         return None

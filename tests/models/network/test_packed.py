@@ -102,17 +102,21 @@ def exchange(network: Any) -> None:
     network.emission.bias.data = network.emission.bias.data + 1.0
 
 
+def nudge(network: Any) -> None:
+    network.attention.project_in.weight.data.numpy()[...] *= 1.001
+
+
 def favour_a_tag(network: Any) -> None:
     network.emission.bias.data[2] = 3.0
 
 
 @pytest.mark.parametrize(
     "change",
-    [change_in_place, exchange, favour_a_tag, lambda network: network.wake()],
-    ids=["in place", "exchange", "by hand", "wake"],
+    [change_in_place, exchange, nudge, favour_a_tag, lambda network: network.wake()],
+    ids=["in place", "exchange", "unnoticed by torch", "by hand", "wake"],
 )
 def test_changes_are_noticed(make_network: Callable, change: Callable) -> None:
-    network = make_network()
+    network = make_network(hidden_width=128, attention_width=64)
     packed = PackedNetwork(network)
     assert packed.is_of(network)
     assert not packed.is_of(make_network())
