@@ -3,7 +3,18 @@
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ContextManager, Dict, Iterator, Mapping, Optional, Tuple, Type
+from typing import (
+    Any,
+    ContextManager,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Tuple,
+    Type,
+)
 
 import numpy as np
 from spacy.language import Language
@@ -23,7 +34,7 @@ class ConfiguredTask(TagTask):
     name: str
     cfg: Dict[str, Any]
     _owners: Owners
-    _checked: Optional[Tuple[str, CRFSettings]] = None
+    _checked: Optional["_Checked"] = None
 
     temperature = Setting[float]()
 
@@ -43,15 +54,12 @@ class ConfiguredTask(TagTask):
 
         RAISES (ValueError): If one is not allowed.
         """
-        # Whoever changes a value, or what is in it, changes how it is written out. To
-        # check all values takes much longer.
-        written = repr([self.cfg.get(name, ...) for name in self.settings_type.names()])
         checked = self._checked
-        if checked is None or checked[0] != written:
+        if checked is None or not checked.is_of(self.cfg):
             with self._working():
-                checked = written, self.settings_type.from_cfg(self.cfg)
-            self._checked = checked
-        return checked[1]
+                settings = self.settings_type.from_cfg(self.cfg)
+            checked = self._checked = _Checked.of(self.cfg, settings)
+        return checked.settings
 
     def belong_to(self, nlp: Language) -> None:
         """Keep the config of a pipeline up to date when settings change.
@@ -110,6 +118,40 @@ class ConfiguredTask(TagTask):
 
     def _working(self, doing: str = "", *more: Type[Exception]) -> ContextManager[None]:
         return working(self.name, doing, *more)
+
+
+class _Checked(NamedTuple):
+    """Settings that have been checked, which takes longer than most else that is done
+    for one text.
+
+    values (List[Any]): The values that they were made of.
+    containers (Dict[str, str]): Those whose content can change, written out.
+    settings (CRFSettings): The settings.
+    """
+
+    values: List[Any]
+    containers: Dict[str, str]
+    settings: CRFSettings
+
+    @classmethod
+    def of(cls, cfg: Mapping[str, Any], settings: CRFSettings) -> "_Checked":
+        """RETURNS (_Checked): The settings of a `cfg`."""
+        values = {name: cfg.get(name, ...) for name in settings.names()}
+        containers = {
+            name: repr(value)
+            for name, value in values.items()
+            if isinstance(value, (list, Mapping))
+        }
+        return cls(list(values.values()), containers, settings)
+
+    def is_of(self, cfg: Mapping[str, Any]) -> bool:
+        """RETURNS (bool): Whether the values are still the same objects, and have the
+        same content.
+        """
+        for name, value in zip(self.settings.names(), self.values, strict=True):
+            if cfg.get(name, ...) is not value:
+                return False
+        return all(repr(cfg[name]) == own for name, own in self.containers.items())
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """What is made from arrays of weights is kept as long as they stay the same."""
 
 import weakref
+from dataclasses import dataclass
 from typing import Any, Callable, Dict, Generic, Sequence, Tuple, TypeVar
 
 import numpy as np
@@ -27,7 +28,7 @@ class Kept(Generic[Made]):
             decides on it.
         """
         self._make = make
-        self._kept: Dict[Any, Tuple[Tuple[Any, ...], bytes, Made]] = {}
+        self._kept: Dict[Any, _Entry[Made]] = {}
 
     def __call__(self, arrays: Sequence[Array], *options: Any) -> Made:
         """Get what is made from arrays.
@@ -37,24 +38,47 @@ class Kept(Generic[Made]):
         RETURNS (Any): The same as before, if the arrays are.
         """
         key = (*map(id, arrays), *options)
-        found = self._kept.get(key)
+        entry = self._kept.get(key)
+        if entry is not None and entry.is_of(arrays):
+            return entry.made
         # Before they are read: another thread may change them meanwhile.
-        sample = b"".join([sample_of(array).tobytes() for array in arrays])
-        if found is not None and found[1] == sample:
-            owners = found[0]
-            if all(owner() is own for owner, own in zip(owners, arrays, strict=True)):
-                return found[2]
+        sample = _bytes_of(arrays)
         made = self._make(*arrays, *options)
         owners = tuple(
             weakref.ref(array, lambda gone: self._forget(key, gone)) for array in arrays
         )
-        self._kept[key] = owners, sample, made
+        self._kept[key] = _Entry(owners, sample, made)
         return made
 
     def _forget(self, key: Any, owner: Any) -> None:
-        found = self._kept.get(key)
-        if found is not None and any(own is owner for own in found[0]):
+        entry = self._kept.get(key)
+        if entry is not None and any(own is owner for own in entry.owners):
             del self._kept[key]
+
+
+@dataclass(frozen=True)
+class _Entry(Generic[Made]):
+    """What was made from arrays.
+
+    owners (Tuple[weakref.ref, …]): The arrays.
+    sample (bytes): Some of their numbers.
+    made (Any): What was made.
+    """
+
+    owners: Tuple[Any, ...]
+    sample: bytes
+    made: Made
+
+    def is_of(self, arrays: Sequence[Array]) -> bool:
+        """RETURNS (bool): Whether it was made from these arrays as they are now."""
+        for owner, array in zip(self.owners, arrays, strict=True):
+            if owner() is not array:
+                return False
+        return _bytes_of(arrays) == self.sample
+
+
+def _bytes_of(arrays: Sequence[Array]) -> bytes:
+    return np.concatenate([sample_of(array) for array in arrays]).tobytes()
 
 
 def sample_of(weights: Array) -> Array:

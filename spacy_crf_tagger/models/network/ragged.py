@@ -38,10 +38,6 @@ def cut_pieces(
     max_tokens (int): Most positions of a piece (one window always fits).
     YIELDS (Piece): The pieces; windows of similar length are in the same one.
     """
-    if len(lengths) == 1 and 0 < lengths[0] <= window:  # without work for one text
-        tokens = np.arange(lengths[0])
-        yield Piece(tokens, lengths, np.ones(len(tokens), dtype=bool))
-        return
     windows = split_windows(lengths, window, overlap)
     order = np.argsort(-windows.length, kind="stable")
     falling = windows.length[order]
