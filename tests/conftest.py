@@ -1,3 +1,4 @@
+import gc
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +34,12 @@ def shared_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return path
+
+
+def pytest_collection_finish() -> None:
+    """Leave what stays to the end, thousands of tests among it, to no collector."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -217,9 +217,7 @@ def test_output_that_cannot_be_written(crf, write):
     assert "Can't write" in text
 
 
-def test_a_pipe_is_read_and_the_bytes_are_the_same_in_every_process(
-    crf, write, tmp_path
-):
+def test_a_pipe_gives_the_same_bytes_in_another_process(crf, write, tmp_path):
     path = write(CONLL + "\n" + "\n".join(f"w{i}\tB-L{i}" for i in range(50)))
     here, there = tmp_path / "here.spacy", tmp_path / "there.spacy"
     assert crf("convert", path, here).exit_code == 0
