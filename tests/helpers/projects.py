@@ -50,7 +50,8 @@ def run_project(folder: Path, *words: object) -> str:
     """Run a command of `spacy project` in a folder, and those that it runs. RETURNS
     what they print.
     """
-    outcome = run_forked(RUN, "project", *words, cwd=folder)
+    # Named, because weasel took the folder in which it was imported for the default.
+    outcome = run_forked(RUN, "project", *words, folder, cwd=folder)
     printed = outcome.stdout[-3000:] + outcome.stderr[-3000:]
     assert outcome.returncode == 0, printed
     return outcome.stdout
