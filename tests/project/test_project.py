@@ -192,7 +192,7 @@ def test_assets_in_place_are_not_fetched(with_assets):
 
 @pytest.mark.slow
 def test_workflow_wnut17(with_assets):
-    with_steps(with_assets, wnut17_steps=100)
+    with_steps(with_assets, wnut17_steps=200)
     run(with_assets, "run", "wnut17")
     scores = json.loads(
         (with_assets / "metrics" / "wnut17" / "crf_ner.json").read_text()
@@ -212,7 +212,7 @@ def shorten(path, n_sentences):
 def test_workflow_tagger(with_assets):
     for asset in (with_assets / "assets" / "ewt").iterdir():
         shorten(asset, 2000 if "train" in asset.name else 300)
-    with_steps(with_assets, tagger_steps=100)
+    with_steps(with_assets, tagger_steps=200)
     run(with_assets, "run", "tagger")
     scores = json.loads(
         (with_assets / "metrics" / "ewt" / "crf_tagger.json").read_text()
