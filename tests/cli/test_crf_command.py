@@ -1,12 +1,9 @@
-import os
-import subprocess
-import sys
-
 import pytest
+
+from tests.helpers.forks import print_forked, spacy_forked
 
 LIST_NEW_MODULES = """
 import sys
-import spacy.cli
 before = set(sys.modules)
 from spacy.util import registry
 registry.cli.get("crf")
@@ -16,13 +13,7 @@ print(*sorted(set(sys.modules) - before))
 
 def test_the_entry_point_loads_nothing_but_the_commands():
     # Every `python -m spacy` process imports it.
-    outcome = subprocess.run(
-        [sys.executable, "-c", LIST_NEW_MODULES],
-        check=True,
-        capture_output=True,
-        encoding="utf8",
-    )
-    modules = outcome.stdout.split()
+    modules = print_forked(LIST_NEW_MODULES).split()
     assert "spacy_crf_tagger.cli.convert" in modules
     own = [name for name in modules if name.startswith("spacy_crf_tagger.")]
     assert {name.split(".")[1] for name in own} == {"cli", "clusters", "data"}
@@ -32,13 +23,8 @@ def test_the_entry_point_loads_nothing_but_the_commands():
 def test_a_terminal_may_lack_characters(tmp_path):
     path = tmp_path / "in.conll"
     path.write_text("Łódź\tB-MIASTO-Ł\njest\tO\nŁ\tŁ\n", encoding="utf8")
-    command = [sys.executable, "-m", "spacy", "crf", "convert", path]
-    outcome = subprocess.run(
-        [*command, tmp_path / "out.spacy"],
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
-        capture_output=True,
-        encoding="ascii",
-    )
+    words = ("crf", "convert", path, tmp_path / "out.spacy")
+    outcome = spacy_forked(*words, encoding="ascii")
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     assert r"MIASTO-\u0141" in outcome.stdout
 

@@ -115,8 +115,8 @@ def test_missing_input(crf, tmp_path):
 
 
 def test_damaged_files_are_named(docs_path):
-    content = docs_path.read_bytes()
+    content, vocab = docs_path.read_bytes(), spacy.blank("en").vocab
     for end in range(0, len(content) - 1, 7):
         docs_path.write_bytes(content[:end])
         with pytest.raises(ValueError, match="damaged"):
-            list(read_docs(docs_path, spacy.blank("en").vocab))
+            list(read_docs(docs_path, vocab))

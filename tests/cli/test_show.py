@@ -1,7 +1,5 @@
-import os
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import spacy
 from spacy.training import Example
 
 from tests.helpers.component import small_model
+from tests.helpers.forks import spacy_forked
 from tests.helpers.packages import install_package
 
 # `spacy package` leaves the closing of its files to the garbage collector.
@@ -61,15 +60,8 @@ def test_require(crf, pipeline):
 
 
 def test_show_a_package_of_a_folder(target, tmp_path):
-    command = [sys.executable, "-m", "spacy", "crf", "show", "en_crf_show_test"]
-    environment = {**os.environ, "PYTHONIOENCODING": "utf8"}
-    outcome = subprocess.run(
-        [*command, TEXTS[0], "--path", target, "--require"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        encoding="utf8",
-    )
+    words = ("crf", "show", "en_crf_show_test", TEXTS[0], "--path", target)
+    outcome = spacy_forked(*words, "--require", cwd=tmp_path)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     assert "Anna" in outcome.stdout
 
@@ -111,19 +103,14 @@ def test_a_pipeline_that_is_broken(crf, pipeline, tmp_path):
 
 
 def test_show_in_an_environment(pipeline, tmp_path):
-    command = [sys.executable, "-m", "spacy", "crf", "show", pipeline, TEXTS[0]]
     hints = ["--hint", "Read on:", "--hint", f"    {'a long command ' * 10}"]
     # Would be imported in the place of the package that is installed.
     (tmp_path / "spacy_crf_tagger").mkdir()
     (tmp_path / "spacy_crf_tagger" / "__init__.py").write_text("raise ImportError\n")
     (tmp_path / "spacy").mkdir()
     (tmp_path / "spacy" / "__init__.py").write_text("raise ImportError\n")
-    outcome = subprocess.run(
-        [sys.executable, "-I", *command[1:], "--environment", sys.prefix, *hints],
-        cwd=tmp_path,
-        capture_output=True,
-        encoding="utf8",
-    )
+    words = ("crf", "show", pipeline, TEXTS[0], "--environment", sys.prefix)
+    outcome = spacy_forked(*words, *hints, cwd=tmp_path)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     lines = outcome.stdout.splitlines()
     assert any("Anna" in line and "PER" in line for line in lines)
@@ -135,11 +122,24 @@ def test_show_in_an_environment(pipeline, tmp_path):
     assert lines[-2:] == hints[1::2]
 
 
-def test_an_environment_in_which_a_text_has_no_entity(crf, pipeline):
-    options = ("--environment", sys.prefix, "--require")
-    exit_code, text = crf("show", pipeline, "nobody", *options)
+# As Python does where a text has no entity.
+UNSUCCESSFUL = """#!/bin/sh
+case "$*" in *"spacy crf show --require -- "*" nobody") exit 1;; esac
+"""
+
+
+def test_an_environment_in_which_a_text_has_no_entity(crf, pipeline, tmp_path):
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text(UNSUCCESSFUL)
+    python.chmod(0o755)
+    words = ("show", pipeline, "nobody", "--environment", tmp_path)
+    exit_code, text = crf(*words, "--require")
     assert exit_code == 1
     assert "Try" not in text
+    exit_code, text = crf(*words)
+    assert exit_code == 0
+    assert "Try" in text
 
 
 def test_an_environment_that_is_not_there(crf, pipeline, tmp_path):

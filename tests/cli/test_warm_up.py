@@ -1,5 +1,3 @@
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -8,43 +6,33 @@ import pytest
 from spacy_crf_tagger.cli.warm_up import warm_up
 from spacy_crf_tagger.crf.backends.numba import kernel_cache, warming
 from spacy_crf_tagger.crf.backends.numba.kernel_cache import COMPILING
+from tests.helpers.forks import print_forked
 
-# All that can be asked for, with kernels that say that they are compiled.
-ASK = """
-import logging, sys
+# The command in a process of its own, with kernels that say that they are compiled.
+WARM_UP = """
+import logging, os, sys
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
+os.environ["NUMBA_CACHE_DIR"] = sys.argv[1]
+from spacy_crf_tagger.cli import spacy_app
+spacy_app(["crf", "warm-up"], standalone_mode=False)
 from spacy_crf_tagger.crf.backends.numba import warming
 print(warming.warm_up().compiled)
 """
 
 
-def run(*arguments, folder):
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        env={**os.environ, "NUMBA_CACHE_DIR": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, " ".join((done.stdout + done.stderr).split())
-
-
 def test_what_is_compiled_ahead_is_not_compiled_again(tmp_path):
     """As in an image that is built for a container."""
-    command = ("-m", "spacy", "crf", "warm-up")
-    exit_code, text = run(*command, folder=tmp_path)
-    assert exit_code == 0, text
+    text = " ".join(print_forked(WARM_UP, tmp_path).split())
+    assert text.count(COMPILING) == 1
     assert "Compiled" in text
     assert str(tmp_path) in text.replace(" ", "")
     files = set(tmp_path.rglob("*.nb?"))
     assert files
-    exit_code, text = run("-c", ASK, folder=tmp_path)
-    assert (exit_code, text) == (0, "0")
-    assert set(tmp_path.rglob("*.nb?")) == files
-    exit_code, text = run(*command, folder=tmp_path)
-    assert exit_code == 0
+    text = " ".join(print_forked(WARM_UP, tmp_path).split())
     assert "had been compiled before" in text
     assert COMPILING not in text
+    assert text.split()[-1] == "0"
+    assert set(tmp_path.rglob("*.nb?")) == files
 
 
 @pytest.fixture

@@ -29,6 +29,14 @@ from .conftest import Engine
 NEVER = -np.inf
 # Around the limits of the scaled kernels, and far beyond.
 GAPS = [3.0, 76.0, 90.0, 100.0, 101.0, 1e4]
+LONG = 500
+
+
+def longest(engine: Engine) -> int:
+    """The kernels of the CPU leave probability space on the way. Torch does the same at
+    every step, and takes its time.
+    """
+    return LONG if engine.backend is numba_backend else 60
 
 
 def assert_answers(engine: Engine, lattice: Lattice, expected: Enumeration) -> None:
@@ -88,26 +96,29 @@ def two_worlds(
 
 
 @pytest.mark.parametrize("gap", GAPS)
-@pytest.mark.parametrize("length", [1, 6, 500])
+@pytest.mark.parametrize("length", [1, 6, LONG])
 def test_only_the_unlikely_path_may_end(
     gap: float, length: int, engine: Engine
 ) -> None:
+    length = min(length, longest(engine))
     lattice = engine.prepare(two_worlds(length, (0.0, -gap), end=(NEVER, 0.0)))
     assert_only_path(engine, lattice, tag=1, score=-gap * length)
 
 
 @pytest.mark.parametrize("gap", GAPS)
-@pytest.mark.parametrize("length", [1, 6, 500])
+@pytest.mark.parametrize("length", [1, 6, LONG])
 def test_only_the_unlikely_path_may_start(
     gap: float, length: int, engine: Engine
 ) -> None:
+    length = min(length, longest(engine))
     lattice = engine.prepare(two_worlds(length, (0.0, -gap), start=(NEVER, 0.0)))
     assert_only_path(engine, lattice, tag=1, score=-gap * length)
 
 
 @pytest.mark.parametrize("gap", GAPS)
 def test_only_the_unlikely_path_passes_a_late_token(gap: float, engine: Engine) -> None:
-    length, late = 500, [0, 4, 250, 499]
+    length = longest(engine)
+    late = [0, 4, length // 2, length - 1]
     lattice = two_worlds(length, (0.0, -gap))
     allowed = np.ones((len(late), length, 2), dtype=bool)
     allowed[range(len(late)), late, 0] = False

@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 from spacy_crf_tagger.data.reading import Log, Problem, numbered_lines
 from spacy_crf_tagger.data.source import Source
 
-seeded = settings(max_examples=150, deadline=None, derandomize=True)
+seeded = settings(max_examples=60, deadline=None, derandomize=True)
 
 
 class Reading(NamedTuple):

@@ -1,7 +1,6 @@
 """Readers and writers of data need nothing else of the package."""
 
-import subprocess
-import sys
+from tests.helpers.forks import print_forked
 
 IMPORT_ALL = """
 import pkgutil, sys
@@ -14,12 +13,6 @@ print(*(name for name in sys.modules if name.startswith("spacy_crf_tagger.")))
 
 
 def test_data_stands_alone():
-    outcome = subprocess.run(
-        [sys.executable, "-c", IMPORT_ALL],
-        check=True,
-        capture_output=True,
-        encoding="utf8",
-    )
-    modules = outcome.stdout.split()
+    modules = print_forked(IMPORT_ALL).split()
     assert len(modules) > 10
     assert {name.split(".")[1] for name in modules} == {"data"}

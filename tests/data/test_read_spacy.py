@@ -17,6 +17,8 @@ from spacy_crf_tagger.data.source import Source, UnreadableError
 
 from .examples import entities_of, iobs_of, seeded
 
+NLP = spacy.blank("xx")
+
 
 def read(docs, nlp, *, store_user_data=False, **options):
     content = DocBin(docs=docs, store_user_data=store_user_data).to_bytes()
@@ -114,7 +116,7 @@ def test_blanks_may_be_unknown(nlp):
 @seeded
 @given(st.integers(0, 10_000), st.integers(0, 255))
 def test_damaged_files_are_named(position, value):
-    nlp = spacy.blank("xx")
+    nlp = NLP
     doc = nlp.make_doc("Ada left Lisbon")
     content = bytearray(DocBin(docs=[doc] * 3).to_bytes())
     content[position % len(content)] = value

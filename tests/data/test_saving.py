@@ -250,7 +250,7 @@ def test_killed_process_leaves_a_pipeline_that_loads(tmp_path):
 
     nlp.to_disk(path)
     rng = random.Random(0)
-    for _ in range(12):
+    for _ in range(8):
         kill_after(rng.uniform(0.0, 0.3), save_for_ever)
         loaded = spacy.load(path)
         assert recognizer(loaded).settings.temperature in temperatures
@@ -263,6 +263,6 @@ def test_killed_process_leaves_a_whole_file(file):
             write_file(file, NEW)
 
     rng = random.Random(0)
-    for _ in range(50):
+    for _ in range(30):
         kill_after(rng.uniform(0.0, 0.05), write_for_ever)
         assert file.read_text() in (OLD, NEW)

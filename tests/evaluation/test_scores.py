@@ -17,13 +17,8 @@ from tests.helpers.calibration import (
     save_references,
     train_shortly,
 )
-from tests.helpers.component import (
-    make_examples,
-    make_nlp,
-    recognizer,
-    run_python,
-    trained_nlp,
-)
+from tests.helpers.component import make_examples, make_nlp, recognizer, trained_nlp
+from tests.helpers.forks import print_forked
 from tests.helpers.paths import CONFIGS
 
 OURS = ("ents_ece", "ents_brier", "ents_calib")
@@ -156,9 +151,8 @@ def test_any_process_can_afford_the_scorer_and_the_callback():
     ]
     for kind, name in names:
         module = registry.find(kind, name)["module"]
-        loaded = run_python(
-            "-c", f"import sys, {module}; print(*sys.modules, sep='\\n')"
-        ).split()
+        program = f"import sys, {module}; print(*sys.modules, sep='\\n')"
+        loaded = print_forked(program).split()
         assert module in loaded
         heavy = {"numba", "matplotlib", "spacy_crf_tagger.models.network"}
         assert not heavy & set(loaded)

@@ -27,7 +27,8 @@ from benchmarks.harness.training import RESULTS
 from spacy_crf_tagger.crf import TagScheme
 from spacy_crf_tagger.crf.lattice import offsets_of
 from spacy_crf_tagger.evaluation.bootstrap import f_score, paired_bootstrap
-from tests.project.test_project import ROOT, run
+from tests.helpers.paths import ROOT
+from tests.helpers.projects import run_project as run
 
 LABELS = ["PER", "LOC"]
 SCHEME = FreeTagScheme(LABELS)

@@ -9,7 +9,8 @@ from spacy.cli.package import get_third_party_dependencies
 from spacy.util import registry
 
 import spacy_crf_tagger
-from tests.helpers.component import make_nlp, run_python
+from tests.helpers.component import make_nlp
+from tests.helpers.forks import print_forked
 
 IMPORTED = """
 import json, sys
@@ -58,7 +59,7 @@ def test_registry_finds_functions_and_their_package(name, registered):
 
 
 def modules_after(statement):
-    return set(json.loads(run_python("-c", IMPORTED.format(statement=statement))))
+    return set(json.loads(print_forked(IMPORTED.format(statement=statement))))
 
 
 def test_the_factory_loads_neither_the_network_nor_the_kernels():

@@ -5,8 +5,6 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import spacy_crf_tagger
 from docs.extensions.workflows import PAGE, document_workflows
 from tests.helpers.encoder import needs_minilm
 from tests.helpers.paths import ROOT
+from tests.helpers.projects import run_project as run
 
 PROJECT = srsly.read_yaml(ROOT / "project.yml")
 COMMANDS = {command["name"]: command for command in PROJECT["commands"]}
@@ -28,18 +27,6 @@ TRAININGS = [
 ]
 # What the plugin's own wheel is made of, beside its folder and README.md.
 SOURCES = ("pyproject.toml", "LICENSE")
-
-
-def run(folder, *args):
-    result = subprocess.run(
-        [sys.executable, "-m", "spacy", "project", *map(str, args)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    return result.stdout
 
 
 def words_after(option, script):

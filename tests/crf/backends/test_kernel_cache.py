@@ -3,7 +3,6 @@
 import gc
 import logging
 import os
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -313,32 +312,6 @@ def test_a_change_to_any_file_makes_all_kernels_new(monkeypatch, folder, file):
     monkeypatch.undo()
     stamp.cache_clear()
     assert stamp(folder) == first
-
-
-SILENT = """
-import logging, sys
-logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
-import numpy as np
-from spacy_crf_tagger import crf
-scores = crf.Potentials(np.zeros((3, 2)), None, None, None, np.array([3]))
-crf.viterbi(crf.Lattice.build(scores))
-"""
-
-
-def test_a_second_process_has_nothing_to_say(tmp_path):
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
-
-    def run():
-        return subprocess.run(
-            [sys.executable, "-c", SILENT],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-
-    assert run().splitlines() == [COMPILING]
-    assert run() == ""
 
 
 @pytest.mark.parametrize("was_enabled", [True, False])

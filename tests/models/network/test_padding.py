@@ -19,7 +19,7 @@ from spacy_crf_tagger.models.network.padding import (
     split_windows,
 )
 
-every_batch = settings(max_examples=150, deadline=None, derandomize=True)
+every_batch = settings(max_examples=60, deadline=None, derandomize=True)
 CPU = torch.device("cpu")
 
 

@@ -86,7 +86,7 @@ def retokenized(doc, rng):
 
 @both_schemes
 @given(docs=st.lists(documents(), max_size=3), seed=st.integers(0, 2**20))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_same_tokens(scheme, docs, seed):
     rng = random.Random(seed)
     examples = []
@@ -100,7 +100,7 @@ def test_same_tokens(scheme, docs, seed):
 
 @both_schemes
 @given(docs=st.lists(documents(), max_size=3), seed=st.integers(0, 2**20))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_other_tokens(scheme, docs, seed):
     rng = random.Random(seed)
     examples = []

@@ -24,10 +24,10 @@ from tests.helpers.component import (
     make_examples,
     make_nlp,
     recognizer,
-    run_python,
     small_model,
     trained_nlp,
 )
+from tests.helpers.forks import print_forked
 from tests.helpers.packages import install_package
 from tests.helpers.paths import ROOT
 
@@ -431,7 +431,7 @@ sys.path.insert(0, sys.argv[1])
 doc = spacy.load("en_both")(sys.argv[2])
 print([token.tag_ for token in doc], [(ent.text, ent.label_) for ent in doc.ents])
 """
-    found = run_python("-c", program, str(target), text)
+    found = print_forked(program, target, text)
     doc = spacy.load(page_pipeline)(text)
     tags = [token.tag_ for token in doc]
     assert "CAPITAL" in tags

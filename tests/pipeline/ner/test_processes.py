@@ -19,6 +19,7 @@ from tests.helpers.component import (
     run_python,
     trained_nlp,
 )
+from tests.helpers.forks import print_forked
 
 SECONDS = 240
 
@@ -63,6 +64,7 @@ if __name__ == "__main__":
     found = {"alone": [analysis(doc) for doc in nlp.pipe(texts)]}
     for method in sys.argv[3:]:
         multiprocessing.set_start_method(method, force=True)
+        multiprocessing.set_forkserver_preload(["spacy", "torch"])
         docs = nlp.pipe(texts, n_process=2, batch_size=8)
         found[method] = [analysis(doc) for doc in docs]
     print(json.dumps(found))
@@ -99,12 +101,12 @@ with ThreadPoolExecutor(len(batches)) as pool:
 """
 
 
-def test_threads_can_share_a_pipeline_from_its_first_call_on(model, tmp_path):
+def test_threads_can_share_a_pipeline_from_its_first_call_on(model):
     batches = [TEXTS * 10, TEXTS[::-1] * 10]
     nlp = trained_nlp()
     expected = [2 * [analysis(nlp(text)) for text in texts] for texts in batches]
-    arguments = (str(model), json.dumps(batches))
-    assert run_script(PREAMBLE + THREADS, tmp_path, *arguments) == expected
+    found = print_forked(PREAMBLE + THREADS, model, json.dumps(batches))
+    assert json.loads(found) == expected
 
 
 # Root may write anywhere, unless it gives up that right before the interpreter starts.
