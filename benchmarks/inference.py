@@ -5,12 +5,13 @@ ner, crf_tagger beside spaCy's tagger.
     python -m benchmarks.inference ncbi-disease
     python -m benchmarks.inference ewt-xpos
 
-writes `benchmarks/results/inference-<corpus>.json`. Both read the texts of the test
-part by `nlp.pipe`, in alternation in one process, as sentences and as one long document
-for each hundred of them; and one by one for the latency of `nlp(text)`. `crf_ner` reads
-the sentences in bfloat16 as well, with the F of both precisions. Needs the models of
-`python -m benchmarks.accuracy` or `benchmarks.tagging`, and a machine on which nothing
-else runs.
+writes `benchmarks/results/inference-<corpus>-<kind of processor>.json`. Both read the
+texts of the test part by `nlp.pipe`, in alternation in one process, as sentences and as
+one long document for each hundred of them; and one by one for the latency of
+`nlp(text)`. Where the processor knows bfloat16, `crf_ner` reads the sentences in it as
+well, with the F of both precisions. Needs the models of `python -m benchmarks.accuracy`
+or `benchmarks.tagging` (for the speed, ones that were trained for fewer steps will do:
+the result says how many entities each finds), and a machine on which nothing else runs.
 """
 
 import statistics
@@ -30,7 +31,7 @@ from wasabi import msg
 
 from spacy_crf_tagger.evaluation.calibration import analyse_examples
 
-from .harness.environment import describe
+from .harness.environment import describe, has_half_precision, processor_kind
 from .harness.options import CorpusName, Rounds, Threads, Work
 from .harness.spread import medians, quartiles, without_first
 from .harness.training import WORK, texts_of, write_result
@@ -67,8 +68,13 @@ def main(
         "documents": throughput(pipelines, documents, rounds),
         "latency": latency(pipelines, sentences),
     }
-    units = ["sentences", "documents"]
     if models == RECOGNIZERS:
+        result["entities"] = {
+            model: sum(len(doc.ents) for doc in nlp.pipe(sentences))
+            for model, nlp in pipelines.items()
+        }
+    units = ["sentences", "documents"]
+    if models == RECOGNIZERS and has_half_precision():
         folder = work / corpus
         result["bfloat16"] = half_precision(pipelines, folder, sentences, rounds)
         units.append("bfloat16")
@@ -76,7 +82,11 @@ def main(
     for unit in units:
         ratio = result[unit][f"{own} / {peer}"]
         msg.text(f"{unit}: {ratio:.2f} × the words/s of {peer}")
-    write_result(f"inference-{corpus}", result)
+    for measure in ("median ms", "99th percentile ms"):
+        ratio = result["latency"][own][measure] / result["latency"][peer][measure]
+        result["latency"][f"{own} / {peer}, {measure}"] = ratio
+        msg.text(f"one text, {measure}: {ratio:.2f} × that of {peer}")
+    write_result(f"inference-{corpus}-{processor_kind()}", result)
 
 
 class HalfPrecision:
@@ -144,6 +154,9 @@ def latency(pipelines: dict[str, Language], texts: list[str]) -> dict[str, Any]:
     one text takes by itself.
     """
     milliseconds: dict[str, list[float]] = {name: [] for name in pipelines}
+    for nlp in pipelines.values():
+        for text in texts[:100]:
+            nlp(text)
     for text in texts:
         for name, nlp in pipelines.items():
             start = time.perf_counter()

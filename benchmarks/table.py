@@ -162,14 +162,20 @@ def print_find_errors() -> None:
             print(f"| {name}, {method} | {shown} |")
 
 
+# Vectors that a processor has, and what it is called.
+KINDS = {"avx512": "AVX-512", "avx2": "AVX2"}
+
+
 def print_speed() -> None:
     """Print the speed of crf_ner as multiples of that of others."""
     print("\n| words per second of `crf_ner`, one thread | WNUT 2017 | NCBI-disease |")
     print("| --- | --- | --- |")
-    inference = [read(f"inference-{corpus}") for corpus in SPEED_CORPORA]
-    for unit in ("sentences", "bfloat16", "documents"):
-        ratios = [result[unit]["crf_ner / ner"] for result in inference]
-        print_ratios(f"`nlp.pipe` beside `ner`, {unit}", ratios)
+    for kind, name in KINDS.items():
+        inference = [read(f"inference-{corpus}-{kind}") for corpus in SPEED_CORPORA]
+        for unit in ("sentences", "bfloat16", "documents"):
+            if all(unit in result for result in inference):
+                ratios = [result[unit]["crf_ner / ner"] for result in inference]
+                print_ratios(f"`nlp.pipe` beside `ner`, {unit}, {name}", ratios)
     training = read("training-speed")["crf_ner / ner"]
     print(f"| `spacy train` beside `ner` | | {training:.1f} × |")
     peers = [read(f"peers-{corpus}-1-threads") for corpus in SPEED_CORPORA]

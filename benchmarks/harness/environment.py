@@ -36,6 +36,18 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in PACKAGES}
 
 
+def processor_kind() -> str:
+    """RETURNS (str): The widest vectors of the processor, which decide on all ratios of
+    speed.
+    """
+    return "avx512" if "avx512f" in _extensions() else "avx2"
+
+
+def has_half_precision() -> bool:
+    """RETURNS (bool): Whether the processor computes in bfloat16 itself."""
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(_extensions())
+
+
 def _processor() -> str:
     return _of_cpuinfo("model name") or platform.processor()
 
