@@ -8,6 +8,7 @@ from confection import ConfigValidationError
 from spacy.util import fix_random_seed, registry
 from thinc.api import SGD, set_dropout_rate
 
+from spacy_crf_tagger.models import isolation
 from spacy_crf_tagger.models.architectures import resize_output
 from tests.helpers.component import SMALL_TOK2VEC, make_nlp, small_model
 
@@ -147,8 +148,9 @@ def test_vectors_in_half_precision_are_computed_with_in_single_precision(tagger)
     np.testing.assert_array_equal(*gradients)
 
 
-def test_scores_are_in_single_precision_where_the_network_is_not(tagger):
+def test_scores_are_in_single_precision_where_the_network_is_not(tagger, monkeypatch):
     """In torch.autocast the network computes in half precision, the CRF does not."""
+    monkeypatch.setattr(isolation, "has_instructions", lambda dtype: True)
     expected = tagger.predict(half_vectors())
     with torch.autocast("cpu", dtype=torch.bfloat16):
         predicted = tagger.predict(half_vectors())
@@ -162,7 +164,10 @@ def test_scores_are_in_single_precision_where_the_network_is_not(tagger):
     assert np.abs(gradients[0]).max() > 0
 
 
-def test_token_vectors_are_in_single_precision_where_their_products_are_not():
+def test_token_vectors_are_in_single_precision_where_their_products_are_not(
+    monkeypatch,
+):
+    monkeypatch.setattr(isolation, "has_instructions", lambda dtype: True)
     model = build(nO=5).initialize(X=make_docs())
     tok2vec = model.layers[0]
     expected = tok2vec.predict(make_docs())

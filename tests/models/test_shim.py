@@ -2,13 +2,14 @@
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
 import torch
 from thinc.api import SGD, Adam, Optimizer
 
-from spacy_crf_tagger.models import kernels
+from spacy_crf_tagger.models import isolation, kernels
 from spacy_crf_tagger.models.network import NetworkConfig
 from spacy_crf_tagger.models.shim import ScoreShim
 from tests.helpers.component import (
@@ -118,15 +119,28 @@ def test_predictions_follow_the_weights(has_kernels, monkeypatch):
     assert len(set(seen)) == len(seen) - 1
 
 
-def test_autocast_scores_in_half_precision():
+@pytest.mark.parametrize("has_instructions", [True, False])
+def test_autocast_scores_in_half_precision_where_that_is_faster(
+    has_instructions, monkeypatch
+):
+    monkeypatch.setattr(isolation, "has_instructions", lambda dtype: has_instructions)
+    isolation._warn_once.cache_clear()
     shim = make_shim()
     torch.nn.init.normal_(shim.built.emission.weight)
     single = shim.predict(vectors().numpy(), LENGTHS)[0]
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        half = shim.predict(vectors().numpy(), LENGTHS)[0]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            half, again = (
+                shim.predict(vectors().numpy(), LENGTHS)[0] for _ in range(2)
+            )
     assert half.dtype == np.float32
-    assert (half != single).any()
     np.testing.assert_allclose(half, single, atol=0.1)
+    np.testing.assert_array_equal(half, again)
+    assert (half != single).any() == has_instructions
+    told = [str(each.message) for each in caught]
+    assert len(told) == (0 if has_instructions else 1)
+    assert has_instructions or "asks for bfloat16, for which this processor" in told[0]
 
 
 def test_gradients_reach_the_vectors():

@@ -4,7 +4,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import torch
+
+from ..isolation import is_half_wanted
 
 
 @cache
@@ -21,9 +22,9 @@ def can_compute(vectors: Any) -> bool:
     """Find out whether the kernels can compute with an array.
 
     vectors (FloatsXd): The array.
-    RETURNS (bool): Whether it is on the CPU and of single precision, nobody has asked
-        for half precision, and there is Numba.
+    RETURNS (bool): Whether it is on the CPU and of single precision, half precision is
+        not wanted, and there is Numba.
     """
     if not isinstance(vectors, np.ndarray) or vectors.dtype != np.float32:
         return False
-    return not torch.is_autocast_enabled("cpu") and are_available()
+    return not is_half_wanted() and are_available()

@@ -105,7 +105,7 @@ class PackedNetwork:
         return states if self.attention is None else self.attention(states, lengths)
 
     def _present_version(self) -> Tuple[object, ...]:
-        versions = [(each.data_ptr(), each._version) for each in self._sources]
+        versions = [(each.data_ptr(), _version_of(each)) for each in self._sources]
         sample = np.concatenate(self._samples).tobytes()
         return (self._network.n_changes, sample, *versions)
 
@@ -218,6 +218,13 @@ class PackedAttention:
         new += states
         normalize(new, *self._norm)
         return new
+
+
+def _version_of(weights: Tensor) -> int:
+    """RETURNS (int): How often operations of torch have changed weights. It is not
+    known of those that were made inside of a `torch.inference_mode`.
+    """
+    return -1 if weights.is_inference() else weights._version
 
 
 def _arrays(layer: nn.Module) -> Tuple[Singles, Singles]:
