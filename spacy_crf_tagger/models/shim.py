@@ -138,7 +138,7 @@ class ScoreShim(PyTorchShim):
         RETURNS (List[Optional[FloatsXd]]): The scores in single precision, as
             `ScoreNetwork.forward` has them.
         """
-        if kernels.can_compute(vectors) and self.device.type == "cpu":
+        if kernels.can_compute(vectors) and self.built.is_on_cpu:
             packed = self._pack()
             emissions = packed.emissions(cast(Any, vectors), rows, lengths)
             return cast("List[Optional[FloatsXd]]", [emissions, *packed.crf])

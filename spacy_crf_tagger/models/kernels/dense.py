@@ -35,6 +35,7 @@ class Dense(NamedTuple):
 
         rows (NDArray[float32]): The inputs, [M, inputs].
         RETURNS (NDArray[float32]): The outputs, [M, n_outputs].
+        RAISES (ValueError): If the rows have another width.
         """
         results = self.padded(rows)
         if results.shape[1] == self.n_outputs:
@@ -43,9 +44,15 @@ class Dense(NamedTuple):
 
     def padded(self, rows: Singles) -> Singles:
         """RETURNS (NDArray[float32]): The outputs and those that were added, [M, P]."""
-        n_rows = len(rows)
+        n_rows, n_inputs = rows.shape
+        if n_inputs != self.blocks.shape[1]:  # the kernel looks at no bounds
+            raise ValueError(
+                f"A layer of the network has {self.blocks.shape[1]} inputs, but is "
+                f"given vectors that are {n_inputs} wide: the parts of the model do "
+                "not belong together. Load the pipeline as it was saved."
+            )
         if n_rows < ROWS_AT_ONCE:
-            more = np.zeros((ROWS_AT_ONCE, rows.shape[1]), dtype=np.float32)
+            more = np.zeros((ROWS_AT_ONCE, n_inputs), dtype=np.float32)
             more[:n_rows] = rows
             rows = more
         results = np.empty((len(rows), len(self.bias)), dtype=np.float32)

@@ -174,6 +174,12 @@ class ScoreNetwork(nn.Module):
             return emissions, None, None, None
         return emissions, self.transitions, self.start, self.end
 
+    @property
+    def is_on_cpu(self) -> bool:
+        """RETURNS (bool): Whether the weights are on the CPU, in single precision."""
+        weight = self.emission.weight
+        return weight.device.type == "cpu" and weight.dtype == torch.float32
+
     def wake(self) -> None:
         """Let dormant tags take part: they are about to be trained."""
         self.dormant.fill_(False)

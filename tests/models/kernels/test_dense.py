@@ -57,3 +57,10 @@ def test_what_is_no_number_is_not_lost(number: float) -> None:
     found = dense.pack(weights, bias)(np.ones((7, 4), dtype="f"))
     assert not np.isfinite(found[:, 3]).any()
     assert np.isfinite(np.delete(found, 3, axis=1)).all()
+
+
+@pytest.mark.parametrize("width", [0, 3, 5])
+def test_rows_of_another_width_are_refused(width: int) -> None:
+    layer = dense.pack(*make(4, 5))
+    with pytest.raises(ValueError, match=f"has 4 inputs, .* {width} wide"):
+        layer(np.ones((7, width), dtype="f"))
