@@ -56,9 +56,10 @@ class ConfiguredTask(TagTask):
         """
         checked = self._checked
         if checked is None or not checked.is_of(self.cfg):
+            cfg = dict(self.cfg)  # which another thread may change
             with self._working():
-                settings = self.settings_type.from_cfg(self.cfg)
-            checked = self._checked = _Checked.of(self.cfg, settings)
+                settings = self.settings_type.from_cfg(cfg)
+            checked = self._checked = _Checked.of(cfg, settings)
         return checked.settings
 
     def belong_to(self, nlp: Language) -> None:
