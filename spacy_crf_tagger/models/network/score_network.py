@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ...crf.arrays import upload
 from ...crf.options import COUNT, RATE, SIZE, Number, check_flag, check_numbers
 from .attention import SelfAttention
 from .bilstm import BiLSTM
@@ -164,7 +165,7 @@ class ScoreNetwork(nn.Module):
         """
         is_ragged = self.config.depth > 0 and not is_train and reads_ragged(vectors)
         if rows is not None and not is_ragged:
-            vectors = vectors[torch.from_numpy(rows).to(vectors.device)]
+            vectors = vectors[upload(rows, vectors.device)]
         if is_ragged:
             emissions = self._score_ragged(vectors, rows, lengths)
         elif is_train:
@@ -268,7 +269,7 @@ class ScoreNetwork(nn.Module):
             ]
         )
         order = np.argsort(np.concatenate([bucket.kept_rows for bucket in buckets]))
-        return emissions.index_select(0, torch.from_numpy(order).to(vectors.device))
+        return emissions.index_select(0, upload(order, vectors.device))
 
     def _encode(
         self, vectors: Tensor, bucket: Bucket, dropout: float, is_train: bool

@@ -3,11 +3,10 @@
 from contextlib import nullcontext
 from typing import Any, ContextManager, NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from ...arrays import upload
 from ...lattice import Lattice, offsets_of
 from . import kernels
 
@@ -137,20 +136,6 @@ def room_for(n_tags: int) -> "dict[str, int]":
 def tokens_at_once() -> "dict[str, int]":
     """RETURNS (dict[str, int]): The same of kernels that compute tokens."""
     return {"TOKENS": _TOKENS_AT_ONCE, "num_warps": 4}
-
-
-def upload(numbers: NDArray[Any], device: torch.device) -> Tensor:
-    """Copy an array to a device without waiting for what the device computes.
-
-    numbers (NDArray): The array.
-    device (torch.device): The device.
-    RETURNS (Tensor): The copy.
-    """
-    # Torch cannot share an array that is read-only.
-    tensor = torch.from_numpy(np.array(numbers))
-    if device.type != "cuda":
-        return tensor
-    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def _on(device: torch.device) -> ContextManager[object]:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ... import limits
+from ...arrays import upload
 from ...lattice import Lattice, Marginals, TagPosterior, ViterbiPaths
 from ..torch import backend as torch_backend
 from . import kernels
-from .launching import Arguments, room_for, tokens_at_once, upload
+from .launching import Arguments, room_for, tokens_at_once
 
 
 class _Passes(NamedTuple):
