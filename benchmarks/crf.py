@@ -24,6 +24,7 @@ import numpy as np
 import srsly
 import torch
 import typer
+from numpy.typing import NDArray
 from torch_struct import LinearChainCRF
 from torchcrf import CRF
 from wasabi import msg
@@ -41,7 +42,6 @@ from spacy_crf_tagger.crf import (
 
 from .harness.environment import describe
 from .harness.options import PlotOnly, Threads
-from .harness.plots import plot_crf
 from .harness.spread import medians, quartiles
 from .harness.training import RESULTS, ROOT, write_result
 
@@ -84,6 +84,7 @@ class Problem(NamedTuple):
     crf (CRF): pytorch-crf's module, which holds transitions, start and end scores.
     potentials (Potentials): The same, for ours.
     constraints (Constraints | None): The tag sequences that are allowed.
+    path (NDArray[int]): The right tags, one behind another, on the CPU, [B * T].
     """
 
     emissions: torch.Tensor
@@ -91,6 +92,7 @@ class Problem(NamedTuple):
     crf: CRF
     potentials: Potentials
     constraints: Constraints | None
+    path: NDArray[np.int64]
 
 
 Task = Callable[[Problem], float]
@@ -131,13 +133,21 @@ def main(
 
 def plot(rows: list[dict[str, Any]]) -> None:
     """Draw how many times as long as ours pytorch-crf takes."""
+    # Not where it is only measured: a machine with a GPU may have no matplotlib.
+    from .harness.plots import plot_crf
+
     plot_crf(rows, "pytorch-crf", ROOT / "docs" / "crf-speed.svg")
 
 
 def make_problem(
-    shape: tuple[int, int, int], tag_scheme: str | None, seed: int
+    shape: tuple[int, int, int],
+    tag_scheme: str | None,
+    seed: int,
+    device: torch.device | None = None,
 ) -> Problem:
-    """Draw normal scores, and the right tags from the distribution that they make."""
+    """Draw normal scores, and the right tags from the distribution that they make. On a
+    device, all engines get tensors there; else ours gets arrays.
+    """
     n_sequences, length, n_tags = shape
     torch.manual_seed(seed)
     emissions = torch.randn(n_sequences, length, n_tags)
@@ -155,12 +165,20 @@ def make_problem(
     potentials = Potentials(flat, *arrays, lengths)
     paths = sample(Lattice.build(potentials, constraints), 1, seed)
     tags = torch.from_numpy(paths.reshape(n_sequences, length))
-    return Problem(emissions, tags, crf, potentials, constraints)
+    if device is not None:
+        emissions, tags, crf = emissions.to(device), tags.to(device), crf.to(device)
+        parameters = (crf.transitions, crf.start_transitions, crf.end_transitions)
+        flat = emissions.reshape(-1, n_tags)
+        on_device = [parameter.detach() for parameter in parameters]
+        potentials = Potentials(flat, *on_device, lengths)
+    return Problem(emissions, tags, crf, potentials, constraints, paths.reshape(-1))
 
 
-def measure(tasks: dict[str, Task], problem: Problem) -> dict[str, Any]:
+def measure(
+    tasks: dict[str, Task], problem: Problem, limit: float = SECONDS
+) -> dict[str, Any]:
     """RETURNS (dict[str, Any]): Median seconds and quartiles of each engine, and how
-    many times as long as ours each takes.
+    many times as long as ours each takes. No round begins after a limit of seconds.
     """
     cells = problem.emissions.numel() * problem.emissions.shape[2] ** 2
     fitting = {
@@ -177,7 +195,7 @@ def measure(tasks: dict[str, Task], problem: Problem) -> dict[str, Any]:
     seconds: dict[str, list[float]] = {name: [] for name in fitting}
     began = time.perf_counter()
     for number in range(MAX_ROUNDS):
-        if number >= MIN_ROUNDS and time.perf_counter() - began > SECONDS:
+        if number >= MIN_ROUNDS and time.perf_counter() - began > limit:
             break
         for name, task in fitting.items():
             start = time.perf_counter()
@@ -203,7 +221,7 @@ def count_calls(task: Task, problem: Problem) -> int:
 def our_loss(problem: Problem) -> float:
     """RETURNS (float): The loss; its gradients are computed as well."""
     lattice = Lattice.build(problem.potentials, problem.constraints)
-    losses, _ = path_loss(lattice, problem.tags.reshape(-1).numpy())
+    losses, _ = path_loss(lattice, problem.path)
     return float(losses.sum())
 
 
@@ -232,7 +250,8 @@ def pytorch_crf_best(problem: Problem) -> float:
     """RETURNS (float): The sum of the scores of the best paths."""
     with torch.no_grad():
         paths = problem.crf.decode(problem.emissions)
-        return score_paths(problem, torch.tensor(paths))
+        found = torch.tensor(paths, device=problem.emissions.device)
+        return score_paths(problem, found)
 
 
 def torch_struct_loss(problem: Problem) -> float:
@@ -267,7 +286,7 @@ def edge_scores(problem: Problem, emissions: torch.Tensor) -> torch.Tensor:
     edges = crf.transitions.T[None, None] + emissions[:, 1:, :, None]
     first = (crf.start_transitions + emissions[:, 0])[:, None, None, :]
     last = crf.end_transitions[None, None, :, None]
-    at_start = torch.zeros(1, edges.shape[1], 1, 1)
+    at_start = torch.zeros(1, edges.shape[1], 1, 1, device=edges.device)
     at_start[:, 0] = 1.0
     return edges + at_start * first + at_start.flip(1) * last
 

@@ -3,7 +3,8 @@
 import os
 import platform
 import sys
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 PACKAGES = ["spacy-crf-tagger", "spacy", "thinc", "torch", "numba", "numpy"]
@@ -32,8 +33,12 @@ def describe(benchmark: str, torch_threads: int | None = None) -> dict[str, Any]
 
 
 def versions() -> dict[str, str]:
-    """RETURNS (dict[str, str]): Those of the packages that matter."""
-    return {name: version(name) for name in PACKAGES}
+    """RETURNS (dict[str, str]): Those of the packages that matter and are there."""
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def processor_kind() -> str:

@@ -81,15 +81,29 @@ def to_numpy(array: Array) -> Any:
     return array if isinstance(array, np.ndarray) else array.cpu().numpy()
 
 
+def upload(array: NDArray[Any], device: Any) -> Array:
+    """Copy an array to a device. The CPU does not wait for what a GPU has to compute
+    before: the copy is made from memory that the GPU reads by itself.
+
+    array (NDArray): The array.
+    device (torch.device): The device.
+    RETURNS (Tensor): The copy; on the CPU a tensor with the array's memory.
+    """
+    import torch
+
+    # Torch cannot share an array that is read-only, as some masks are.
+    tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 def like_array(array: Array, like: Array) -> Array:
     """RETURNS (Array): The same numbers as an array of another's kind and device."""
     if isinstance(like, np.ndarray):
         return to_numpy(array)
-    import torch
-
     if isinstance(array, np.ndarray):
-        # Torch cannot share an array that is read-only, as some masks are.
-        array = torch.from_numpy(np.array(array))
+        return upload(np.array(array), like.device)
     return array.to(like.device)
 
 
@@ -184,8 +198,5 @@ def add_rows(
     if isinstance(array, np.ndarray):
         np.add.at(array, rows, (values * factors).astype(array.dtype))
         return array
-    import torch
-
-    weighted = values * torch.as_tensor(factors, device=array.device)
-    index = torch.as_tensor(rows, device=array.device)
-    return array.index_add_(0, index, weighted.to(array.dtype))
+    weighted = values * upload(factors, array.device)
+    return array.index_add_(0, upload(rows, array.device), weighted.to(array.dtype))

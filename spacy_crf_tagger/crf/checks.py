@@ -89,7 +89,6 @@ def lattice_arrays(
     emissions = as_emissions(emissions)
     n_tokens, n_tags = emissions.shape
     lengths = as_lengths(lengths, n_tokens)
-    require_bounded(emissions, "emissions")
     checked = []
     for name, value, shape in (
         ("transitions", transitions, (n_tags, n_tags)),
@@ -103,8 +102,9 @@ def lattice_arrays(
             )
         checked.append(scores)
     # One maximum takes as long as another, of however few numbers.
-    if not is_bounded(joined(*checked)):
-        for name, scores in zip(("transitions", "start", "end"), checked, strict=True):
+    if not is_bounded(emissions, joined(*checked)):
+        names = ("emissions", "transitions", "start", "end")
+        for name, scores in zip(names, (emissions, *checked), strict=True):
             require_bounded(scores, name)
     return emissions, checked[0], checked[1], checked[2], lengths
 

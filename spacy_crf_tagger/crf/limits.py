@@ -1,11 +1,12 @@
 """Limits of scores, so that their sums keep enough digits."""
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import concatenate, count_true, to_numpy
+from .arrays import concatenate, count_true, is_tensor, to_numpy
 
 # A path of 1,000 tokens adds up 2,001 scores. With none above this, their sum is below
 # 2e9, where a double has digits down to 2e-7, and all roundings together come to less
@@ -27,10 +28,14 @@ def joined(transitions: Any, start: Any, end: Any) -> Any:
     return concatenate((transitions.reshape(-1), start, end))
 
 
-def is_bounded(scores: Any) -> bool:
+def is_bounded(*scores: Any) -> bool:
     """RETURNS (bool): Whether no score is NaN, `+inf` or too large."""
     # The maximum is NaN if any score is: one pass, no temporary array.
-    return 0 in scores.shape or bool(scores.max() <= LIMIT)
+    tops = [each.max() for each in scores if 0 not in each.shape]
+    if tops and is_tensor(tops[0]):
+        # The CPU waits for a GPU each time that it looks.
+        return bool(reduce(lambda top, other: top.maximum(other), tops) <= LIMIT)
+    return all(top <= LIMIT for top in tops)
 
 
 def require_bounded(scores: Any, name: str) -> None:

@@ -15,6 +15,7 @@ from spacy_crf_tagger.crf.backends.torch import backend as torch_backend
 
 from . import bounds  # noqa: F401 (before a kernel is compiled)
 from .brute_force import as_tensors
+from .on_device import HAS_GPU, OnDevice
 
 
 class Engine(NamedTuple):
@@ -31,13 +32,32 @@ ENGINES = {
 }
 
 
+BACKENDS = [numba_backend, torch_backend]
+if HAS_GPU:
+    # Elsewhere an interpreter takes too long for all of these tests; those in
+    # `backends/test_triton.py` are for it.
+    from spacy_crf_tagger.crf.backends.triton import backend as triton_backend
+
+    ON_GPU = OnDevice(triton_backend)
+    ENGINES["triton"] = Engine(ON_GPU, as_tensors)
+    BACKENDS.append(ON_GPU)
+
+
+def _marked(value: object, name: str) -> object:
+    return pytest.param(
+        value, id=name, marks=pytest.mark.gpu if "triton" in name else ()
+    )
+
+
 # Session scope, because Hypothesis runs a test many times on one fixture.
-@pytest.fixture(scope="session", params=ENGINES)
+@pytest.fixture(scope="session", params=[_marked(name, name) for name in ENGINES])
 def engine(request: pytest.FixtureRequest) -> Engine:
     return ENGINES[request.param]
 
 
-@pytest.fixture(scope="session", params=[numba_backend, torch_backend])
+@pytest.fixture(
+    scope="session", params=[_marked(each, each.__name__) for each in BACKENDS]
+)
 def backend(request: pytest.FixtureRequest) -> Backend:
     return request.param
 

@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...crf.arrays import upload
+
 Ints = NDArray[np.int64]
 # What each time step of a bucket costs, and each bucket, in positions that could be
 # computed meanwhile. Measured with oneDNN's LSTM on one core: a step takes 5 µs, and
@@ -138,9 +140,9 @@ def _make_bucket(windows: Windows, members: Ints, device: torch.device) -> Bucke
     reverse = reversed_time * size + np.arange(size)
     kept_mask = (time >= windows.kept_from[members]) & (time < windows.kept_to[members])
     return Bucket(
-        torch.from_numpy(rows).to(device),
-        torch.from_numpy(reverse.reshape(-1)).to(device),
-        torch.from_numpy(inside).to(device),
-        torch.from_numpy(np.flatnonzero(kept_mask)).to(device),
+        upload(rows, device),
+        upload(reverse.reshape(-1), device),
+        upload(inside, device),
+        upload(np.flatnonzero(kept_mask), device),
         rows[kept_mask],
     )

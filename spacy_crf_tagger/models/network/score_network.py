@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ...crf.arrays import upload
 from ...crf.options import COUNT, RATE, SIZE, Number, check_flag, check_numbers
 from .attention import SelfAttention
 from .bilstm import BiLSTM
@@ -163,7 +164,7 @@ class ScoreNetwork(nn.Module):
             the last three are None if the network has no transitions.
         """
         if rows is not None:
-            vectors = vectors[torch.from_numpy(rows).to(vectors.device)]
+            vectors = vectors[upload(rows, vectors.device)]
         if is_train:
             vectors = word_dropout(vectors, self.config.word_dropout)
         else:
@@ -235,7 +236,7 @@ class ScoreNetwork(nn.Module):
             ]
         )
         order = np.argsort(np.concatenate([bucket.kept_rows for bucket in buckets]))
-        return emissions.index_select(0, torch.from_numpy(order).to(vectors.device))
+        return emissions.index_select(0, upload(order, vectors.device))
 
     def _encode(
         self, vectors: Tensor, bucket: Bucket, dropout: float, is_train: bool

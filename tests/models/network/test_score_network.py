@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from spacy_crf_tagger.models.network import ScoreNetwork
+from tests.helpers.waiting import Waits
 
 from .conftest import N_TAGS, WIDTH_IN, make_config, make_vectors
 
@@ -280,3 +281,13 @@ def test_shapes_at_the_limit(changes: dict) -> None:
     emissions = ScoreNetwork(config)(make_vectors(lengths), lengths)[0]
     assert emissions.shape == (23, N_TAGS)
     assert type(config)(**config.to_dict()) == config
+
+
+def test_the_cpu_does_not_wait_for_a_gpu_in_training(make_network: Callable) -> None:
+    network = make_network(max_tokens=20, word_dropout=0.1)
+    lengths = np.array([9, 1, 0, 12, 8])
+    vectors = make_vectors(lengths).requires_grad_()
+    with Waits() as context:
+        scores = network(vectors, lengths, 0.2, is_train=True)
+        sum(each.sum() for each in scores).backward()
+    assert context.names == []

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ... import limits
-from ...arrays import Array
+from ...arrays import Array, upload
 from ...lattice import (
     Expectation,
     Lattice,
@@ -21,6 +21,7 @@ from ...lattice import (
     Potentials,
     TagPosterior,
     ViterbiPaths,
+    offsets_of,
 )
 from . import paths as torch_paths
 from .scores import Scores
@@ -48,7 +49,7 @@ def forward_backward(lattice: Lattice, weights: Optional[Array] = None) -> Margi
         if weights is None:
             weights = torch.ones_like(log_z)
         by_sequence = torch.as_tensor(weights, device=alpha.device).double()
-        by_token = by_sequence.repeat_interleave(scores.lengths_tensor)[:, None]
+        by_token = by_sequence[scores.sequences][:, None]
         nothing = torch.zeros_like(by_token)
         edges = torch.zeros_like(scores.transitions)
         for previous, current in scores.steps():
@@ -72,19 +73,20 @@ def subtract_paths(
     """Subtract paths from expected numbers; see `Backend.subtract_paths`."""
     scores = Scores(lattice)
     device = scores.emissions.device
-    path = torch.as_tensor(tags, device=device)
+    path = upload(tags, device)
     tokens = torch.arange(len(path), device=device)
-    steps = torch.ones_like(path, dtype=torch.bool)
-    steps[scores.first_rows] = False
-    second = tokens[steps]
+    has_before = np.ones(len(tags), dtype=bool)
+    has_before[offsets_of(lattice.lengths)[:-1][lattice.lengths > 0]] = False
+    second = upload(np.flatnonzero(has_before), device)
     step = path[second - 1], path[second]
     first_tag, last_tag = path[scores.first_rows], path[scores.last_rows]
     by_token = scores.emissions[tokens, path]
     by_token[second] += scores.transitions[step]
     by_token[scores.first_rows] += scores.start[first_tag]
     by_token[scores.last_rows] += scores.end[last_tag]
-    own = torch.repeat_interleave(scores.lengths_tensor)
-    total = by_token.new_zeros(len(scores.lengths)).index_add_(0, own, by_token)
+    total = by_token.new_zeros(len(scores.lengths)).index_add_(
+        0, scores.sequences, by_token
+    )
     for counts, index in (
         (expected.tags, (tokens, path)),
         (expected.transitions, step),
@@ -106,7 +108,7 @@ def edge_marginals(lattice: Lattice, tokens: NDArray[np.int64]) -> Array:
         alpha = _forward(scores)
         by_token = scores.by_token(scores.log_z(alpha))
         ahead = scores.emissions + _backward(scores) - by_token  # [N, K]
-        rows = torch.as_tensor(tokens, device=alpha.device)
+        rows = upload(tokens, alpha.device)
         edges = torch.exp(
             alpha[rows - 1][:, :, None] + scores.transitions + ahead[rows][:, None, :]
         )
@@ -145,7 +147,7 @@ def tag_posterior(lattice: Lattice, pairs: NDArray[np.int64]) -> TagPosterior:
         log_z = scores.log_z(alpha)
         limits.require_digits(log_z, lattice.lengths, "sequence")
         tags = scores.probabilities(alpha + beta, log_z)  # [N, K]
-        index = torch.as_tensor(pairs, device=alpha.device)
+        index = upload(pairs, alpha.device)
         first, second = index[:, 0], index[:, 1]
         conditionals = torch.zeros(
             (len(alpha), len(pairs)), dtype=alpha.dtype, device=alpha.device
@@ -183,7 +185,7 @@ def expected_weight(lattice: Lattice, weights: NDArray[np.float64]) -> Expectati
         values = torch.zeros(len(log_z), dtype=alpha.dtype, device=device)
         at_start = (tags * totals)[scores.first_rows].sum(1)
         values[scores.occupied] = at_start
-        expected = values.repeat_interleave(scores.lengths_tensor)[:, None]
+        expected = values[scores.sequences][:, None]
         gradient = tags * (totals - expected)
         ahead -= scores.by_token(log_z)
         edges = torch.zeros_like(scores.transitions)

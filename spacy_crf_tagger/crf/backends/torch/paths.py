@@ -39,15 +39,13 @@ def k_best(scores: Scores, k: int) -> Tuple[Tensor, Tensor]:
     device = scores.emissions.device
     tags = torch.full((k, len(scores.emissions)), -1, device=device)
     path_scores = scores.emissions.new_full((k, len(scores.lengths)), -torch.inf)
-    path_scores[0, ~scores.occupied] = 0.0
+    path_scores[0] = 0.0
+    path_scores[0, scores.occupied] = -torch.inf
     if not rows:
         return tags, path_scores
     came_from, closing = _extend_to_end(scores, rows, k)
     n_paths = closing.scores.shape[1]
-    sequences = torch.arange(len(scores.lengths), device=device).repeat_interleave(
-        scores.lengths_tensor
-    )
-    path_scores[:n_paths, sequences[rows[0]]] = closing.scores.T
+    path_scores[:n_paths, scores.sequences[rows[0]]] = closing.scores.T
     # Rows of -1, which stay what they are, are for paths that there are not.
     cells = closing.came_from.long().masked_fill(closing.scores == -torch.inf, -1)
     for current, before in zip(reversed(rows), reversed(came_from), strict=True):

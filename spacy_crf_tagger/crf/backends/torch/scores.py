@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...arrays import Array
+from ...arrays import Array, upload
 from ...lattice import Lattice, Lengths, offsets_of
 
 
@@ -30,17 +30,16 @@ class Scores:
         self.start = double(lattice.start)  # [K]
         self.end = double(lattice.end)  # [K]
         self.lengths = lattice.lengths
-        self.lengths_tensor = torch.tensor(lattice.lengths, device=device)
-        occupied = lattice.lengths > 0
+        # Found on the CPU, which would have to wait for a GPU to say how many it found.
+        occupied = np.flatnonzero(lattice.lengths)
         offsets = offsets_of(lattice.lengths)
-        rows = torch.as_tensor(offsets, device=device)
-        self.occupied = torch.as_tensor(occupied, device=device)
-        self.first_rows = rows[:-1][self.occupied]
-        self.last_rows = rows[1:][self.occupied] - 1
-        self._by_length, self._active = _longest_first(lattice.lengths)
-        self._longest_first_rows = rows[:-1][
-            torch.as_tensor(self._by_length, device=device)
-        ]
+        own = np.repeat(np.arange(len(lattice.lengths)), lattice.lengths)
+        by_length, self._active = _longest_first(lattice.lengths)
+        self.sequences = upload(own, device)  # of each token, [N]
+        self.occupied = upload(occupied, device)  # sequences with tokens
+        self.first_rows = upload(offsets[:-1][occupied], device)
+        self.last_rows = upload(offsets[1:][occupied] - 1, device)
+        self._longest_first_rows = upload(offsets[by_length], device)
 
     def rows_by_step(self) -> List[Tensor]:
         """RETURNS (List[Tensor]): For each time step, the rows of the tokens at it, of
@@ -71,7 +70,7 @@ class Scores:
         difference would be NaN.
         """
         norm = torch.where(log_z == -torch.inf, 0.0, log_z)
-        return norm.repeat_interleave(self.lengths_tensor)[:, None]
+        return norm[self.sequences][:, None]
 
     def probabilities(self, log_scores: Tensor, log_z: Tensor) -> Tensor:
         """RETURNS (Tensor): exp(log score - log Z) of each token's sequence, [N, K]."""
