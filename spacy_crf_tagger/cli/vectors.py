@@ -161,7 +161,7 @@ def make_vectors(
     words = _collect_words(docs, word_list)
     if not words and texts.min_count is None:
         msg.fail("No words", "Give .spacy files that have some, or --words.", exits=1)
-    tokenizer, model = _load_encoder(encoder, layers)
+    tokenizer, model, layers = _load_encoder(encoder, layers)
     contexts = None
     if inputs:
         contexts = read_contexts(texts, inputs, words, nlp, tokenizer, model, layers)
@@ -189,8 +189,8 @@ def make_vectors(
 
 def _load_encoder(
     path: Path, layers: Sequence[int]
-) -> Tuple["PreTrainedTokenizerBase", Any]:
-    from ..models.word_pieces import check_layers
+) -> Tuple["PreTrainedTokenizerBase", Any, List[int]]:
+    from ..models.word_pieces import keep_layers
     from ..models.word_vectors import load_encoder
 
     with (
@@ -199,8 +199,7 @@ def _load_encoder(
     ):
         tokenizer, model = load_encoder(path)
     with explained("Can't take --layer", ValueError):
-        check_layers(layers, model)
-    return tokenizer, model
+        return tokenizer, model, keep_layers(layers, model)
 
 
 def _collect_words(docs: Sequence[Path], word_list: Optional[Path]) -> Set[str]:

@@ -6,12 +6,12 @@ mean of a word's occurrences is shrunk towards that prediction, the more the few
 are (empirical Bayes; Efron and Morris 1975).
 """
 
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-_STRENGTHS = tuple(10.0**exponent for exponent in np.arange(-6.0, 3.5, 0.5))
+_STRENGTHS = tuple(10.0**exponent for exponent in range(-5, 4))
 _N_ROUNDS = 3
 _FIRST_PSEUDO = 5.0
 _MOST_PSEUDO = 1e6
@@ -29,7 +29,7 @@ class ContextVectors(NamedTuple):
     strength (float): That of the regression, as a share of the mean variance of words
         alone.
     explained (float): The share of the variance between words in context that the
-        prediction explains, for words that it was not made from.
+        prediction explains, of words that are held out.
     """
 
     vectors: NDArray[np.float32]
@@ -84,12 +84,14 @@ def put_in_context(
     inputs = alone[occurs].astype(np.float64)
     targets = means[occurs].astype(np.float64)
     n = counts[occurs].astype(np.float64)
-    pseudo = _FIRST_PSEUDO
+    pseudo, strengths = _FIRST_PSEUDO, _STRENGTHS
     for _ in range(_N_ROUNDS):
         trust = n / (n + pseudo)
-        fit = _fit(inputs, targets - inputs, trust)
-        if spread is not None:
-            pseudo = _count_pseudo(fit.errors, n, trust, spread)
+        fit = _fit(inputs, targets - inputs, trust, strengths)
+        if spread is None:
+            break
+        pseudo = _count_pseudo(fit.errors, n, trust, spread)
+        strengths = (fit.strength,)
     vectors = np.empty_like(alone, dtype=np.float32)
     for start in range(0, len(alone), _BLOCK):
         block = slice(start, start + _BLOCK)
@@ -104,7 +106,9 @@ def put_in_context(
     )
 
 
-def _fit(inputs: Floats, targets: Floats, trust: Floats) -> _Fit:
+def _fit(
+    inputs: Floats, targets: Floats, trust: Floats, strengths: Sequence[float]
+) -> _Fit:
     """Fit a regression whose targets are departures from the inputs, so that without
     data a word in context is the word alone. Errors of words that are left out have a
     closed form, that of the hat matrix (Allen 1974).
@@ -119,7 +123,7 @@ def _fit(inputs: Floats, targets: Floats, trust: Floats) -> _Fit:
     effects = axes.T @ (weighted.T @ (targets - offset))
     unit = max(float(values.mean()), _LEAST)
     best: Optional[Tuple[float, float, Floats]] = None
-    for strength in _STRENGTHS:
+    for strength in strengths:
         shrunk = 1.0 / (values + strength * unit)
         errors = _errors(along, shrunk, effects, targets - offset, trust)
         error = float(trust @ errors)

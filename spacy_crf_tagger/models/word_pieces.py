@@ -9,7 +9,6 @@ from typing import (
     Dict,
     List,
     NamedTuple,
-    Optional,
     Sequence,
     Tuple,
 )
@@ -157,17 +156,32 @@ def _run(
     return torch.stack([states[layer] for layer in layers]).mean(dim=0)
 
 
-def check_layers(layers: Sequence[int], model: Any) -> None:
-    """Check that an encoder has layers.
+def keep_layers(layers: Sequence[int], model: Any) -> List[int]:
+    """Count layers from the first one, and take out of an encoder those that none of
+    them needs.
 
     layers (Sequence[int]): The layers.
-    model (transformers.PreTrainedModel): The encoder.
-    RAISES (ValueError): If it has not.
+    model (transformers.PreTrainedModel): The encoder, which is changed.
+    RETURNS (List[int]): The layers, from 0.
+    RAISES (ValueError): If the encoder has not so many.
     """
-    n_layers: Optional[int] = model.config.num_hidden_layers
+    n_layers: int = model.config.num_hidden_layers
     for layer in layers:
-        if n_layers is not None and not -n_layers - 1 <= layer <= n_layers:
+        if not -n_layers - 1 <= layer <= n_layers:
             raise ValueError(
                 f"The encoder has layers from 0 (its input) to {n_layers}, and no "
                 f"layer {layer}."
             )
+    counted = [layer if layer >= 0 else n_layers + 1 + layer for layer in layers]
+    # With one more, since some encoders change what comes out of their last one.
+    n_needed = max(counted, default=n_layers) + 1
+    stacks = [
+        (parent, name, child)
+        for parent in model.modules()
+        for name, child in parent.named_children()
+        if isinstance(child, torch.nn.ModuleList) and len(child) == n_layers
+    ]
+    if len(stacks) == 1 and n_needed < n_layers:
+        [(parent, name, child)] = stacks
+        setattr(parent, name, child[:n_needed])
+    return counted

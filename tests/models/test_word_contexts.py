@@ -4,7 +4,7 @@ import torch
 
 from spacy_crf_tagger.models import word_contexts
 from spacy_crf_tagger.models.word_contexts import ContextReader
-from spacy_crf_tagger.models.word_pieces import WordPieces, check_layers
+from spacy_crf_tagger.models.word_pieces import WordPieces, keep_layers
 from spacy_crf_tagger.models.word_vectors import embed_words, load_encoder
 from tests.helpers.transformer import save_tiny_encoder, save_tiny_encoder_decoder
 
@@ -145,9 +145,20 @@ def test_encoder_that_adds_nothing_and_has_a_decoder(tmp_path):
     np.testing.assert_allclose(means[1], first[1:].mean(dim=0), atol=1e-5)
 
 
+def test_layers_that_are_not_needed_are_taken_out(tmp_path):
+    tokenizer, model = load_encoder(save_tiny_encoder(tmp_path / "bert", n_layers=4))
+    _, whole = embed_words(["a", "bc"], tokenizer, model, layers=[1, -4])
+    assert keep_layers([1, -4], model) == [1, 1]
+    assert len(model.encoder.layer) == 2
+    _, cut = embed_words(["a", "bc"], tokenizer, model, layers=[1, 1])
+    np.testing.assert_allclose(cut, whole, atol=1e-6)
+
+
 def test_layers_that_there_are(encoder):
     _, model = encoder
-    check_layers([0, 1, 2, -1, -3], model)
+    assert keep_layers([], model) == []
+    assert keep_layers([0, 1, 2, -1, -3], model) == [0, 1, 2, 2, 0]
+    assert len(model.encoder.layer) == 2
     for layer in (3, -4):
         with pytest.raises(ValueError, match=f"from 0.* to 2, and no layer {layer}"):
-            check_layers([layer], model)
+            keep_layers([layer], model)
