@@ -163,18 +163,19 @@ def make_vectors(
         msg.fail("No words", "Give .spacy files that have some, or --words.", exits=1)
     tokenizer, model, layers = _load_encoder(encoder, layers)
     contexts = None
+    encoded = words
     if inputs:
         contexts = read_contexts(texts, inputs, words, nlp, tokenizer, model, layers)
         words |= contexts.frequent(texts.min_count)
+        encoded = words.union(contexts.words)
     # No other command should wait for what comes with it.
     from ..models.word_vectors import embed_words, principal_components
 
     # On a terminal only.
     bar = partial(tqdm, unit="word", disable=None)
-    encoded = words.union(contexts.words) if contexts else words
     known, embedded = embed_words(encoded, tokenizer, model, batch_size, bar, layers)
     with explained(f"Can't make vectors from {encoder}", ValueError):
-        if contexts:
+        if contexts is not None:
             known, embedded = put_in_context(known, embedded, contexts, words)
         vectors = principal_components(embedded, width)
     nlp.vocab.vectors = Vectors(

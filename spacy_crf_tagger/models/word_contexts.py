@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _MOST_PIECES = 256  # in a window
 _WAITING = 512  # windows, from which batches of about the same length are made
-_MOST_OTHERS = 50_000
+_MOST_OTHERS = 10_000
 _FIRST_ROWS = 1024
 
 
@@ -101,7 +101,7 @@ class ContextReader:
     tokenizer (PreTrainedTokenizerBase): The tokenizer of the encoder.
     model (transformers.PreTrainedModel): The encoder.
     wanted (Optional[Iterable[str]]): The words that states are looked for. Others are
-        taken along where they stand beside these, up to 50,000 of them. None looks for
+        taken along where they stand beside these, up to 10,000 of them. None looks for
         all words.
     most (int): How many occurrences of a word are taken, the first ones. A part of a
         text without a wanted word that has fewer is not encoded.
