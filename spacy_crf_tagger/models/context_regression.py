@@ -16,6 +16,7 @@ _N_ROUNDS = 3
 _FIRST_PSEUDO = 5.0
 _MOST_PSEUDO = 1e6
 _BLOCK = 8192
+_MOST_FITTED = 20_000
 _LEAST = 1e-30
 
 Floats = NDArray[np.float64]
@@ -78,9 +79,11 @@ def put_in_context(
         error.
     RAISES (ValueError): If no word occurs.
     """
-    occurs = counts > 0
-    if not occurs.any():
+    occurs = np.flatnonzero(counts > 0)
+    if not len(occurs):
         raise ValueError("none of the words occurs in the texts.")
+    # However many words there are, as many as say all about the mapping, evenly chosen.
+    occurs = occurs[:: -(-len(occurs) // _MOST_FITTED)]
     inputs = alone[occurs].astype(np.float64)
     targets = means[occurs].astype(np.float64)
     n = counts[occurs].astype(np.float64)

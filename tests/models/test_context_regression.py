@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from spacy_crf_tagger.models import context_regression
 from spacy_crf_tagger.models.context_regression import put_in_context
 
 WIDTH = 4
@@ -108,6 +109,14 @@ def test_words_that_follow_from_the_words_alone():
     assert pseudo > 50.0
     assert explained > 0.9
     np.testing.assert_allclose(vectors, truth, atol=0.5)
+
+
+def test_a_part_of_many_words_is_enough(monkeypatch):
+    alone, truth, means, counts = make_words(1000, noise=0.1, own=0.0)
+    monkeypatch.setattr(context_regression, "_MOST_FITTED", 100)
+    monkeypatch.setattr(context_regression, "_BLOCK", 128)
+    vectors, *_ = put_in_context(alone, np.nan_to_num(means), counts, 0.01 * WIDTH)
+    np.testing.assert_allclose(vectors, truth, atol=0.1)
 
 
 def test_with_one_word_others_move_along():
