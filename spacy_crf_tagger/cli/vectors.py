@@ -63,9 +63,8 @@ def vectors_cli(
         typer.Option(
             "--layer",
             "-L",
-            help="Layer of the encoder, from 0 (its input), or -1 for the last one. "
-            "Several, as in -L 4 -L 5, are averaged [default: -1]",
-            show_default=False,
+            help="Layer of the encoder, from 0 (its input); the last one if not given. "
+            "Several, as in -L 4 -L 5, are averaged",
         ),
     ] = None,
     texts: Annotated[
