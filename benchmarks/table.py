@@ -21,6 +21,8 @@ TREEBANK_NAMES = {"ewt": "UD English EWT", "imst": "UD Turkish IMST"}
 KNOWLEDGE = {
     "clusters": "word clusters",
     "vectors": "vectors made from MiniLM",
+    "layer": "vectors made from its fourth layer",
+    "context": "the same, of words in texts",
     "vectors-and-clusters": "both",
     "transformer": "MiniLM trained further",
 }

@@ -5,6 +5,7 @@ in processes of their own. What is already in the work folder is not done again.
 import os
 import statistics
 import sys
+from collections.abc import Sequence
 from functools import cache
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerContext
@@ -161,14 +162,16 @@ def train_and_score(
     return scores
 
 
-def make_vectors(folder: Path, encoder: Path) -> Path:
+def make_vectors(
+    folder: Path, encoder: Path, name: str = "vectors", options: Sequence[object] = ()
+) -> Path:
     """RETURNS (Path): Vectors of an encoder for the words of all parts of a corpus,
     which are made if they are not there.
     """
-    vectors = folder / "vectors"
+    vectors = folder / name
     if not vectors.exists():
         parts = [folder / f"{part}.spacy" for part in PARTS]
-        spacy("crf", "vectors", encoder, vectors, *parts)
+        spacy("crf", "vectors", encoder, vectors, *parts, *options)
     return vectors
 
 

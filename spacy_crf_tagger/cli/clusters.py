@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Iterator, List, Optional, Sequ
 
 import typer
 from spacy.language import Language
-from tqdm import tqdm
 from wasabi import msg
 
 from ..clusters.numbers import words_of_numbers
@@ -17,6 +16,7 @@ from ..data.saving import check_file, replacing_file
 from ..data.shards.inputs import Input, Kind, find_inputs
 from ..data.shards.parquet import require_pyarrow
 from ..data.source import UnreadableError
+from .bars import progress_bar
 from .errors import explained
 from .loading import blank_pipeline, load_pipeline
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 N_CLASSES = 1000
 MIN_COUNT = 2
 _CANT_WRITE = "Can't write the clusters"
-_BAR_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}, {remaining} left]"
 
 
 def clusters_cli(
@@ -195,26 +194,23 @@ def _count(
     nlp.max_length = sys.maxsize
     # Needs more than spaCy's commands do.
     from .counting import TextCounter
+    from .text_reader import TextReader
 
-    counter = TextCounter(nlp, text_field, lower=lower)
+    reader = TextReader(nlp, text_field)
+    counter = TextCounter(nlp, reader, lower=lower)
     n_bytes = sum(each.size for each in inputs)
-    with _reading(), _bar("Counting words", n_bytes) as bar:
+    with _reading(), progress_bar("Counting words", n_bytes) as bar:
         counter.count(inputs, bar.update)
-    first = counter.first_failure
-    if first is not None:
-        msg.warn(
-            f"{counter.n_failures:,} rows without a text are left out",
-            f"The first is {first.name}, row {first.number}: {first.error}",
-        )
+    reader.warn_of_failures()
     bigrams = counter.counter.bigrams(min_count)
     if not bigrams.words:
         raise ValueError(
-            f"there are {counter.counter.n_words:,} words in {counter.n_texts:,} texts,"
+            f"there are {counter.counter.n_words:,} words in {reader.n_texts:,} texts,"
             f" none of which occurs {min_count} times (--min-count)"
         )
     n_left_out = counter.counter.n_words - len(bigrams.words)
     msg.info(
-        f"{counter.n_tokens:,} words in {counter.n_texts:,} texts: "
+        f"{counter.n_tokens:,} words in {reader.n_texts:,} texts: "
         f"{len(bigrams.words):,} different ones, and {n_left_out:,} that are left out "
         f"(--min-count {min_count})"
     )
@@ -231,13 +227,6 @@ def _cluster(bigrams: "Bigrams", n_classes: int) -> "Clusters":
 def _write(words: Sequence[ClusteredWord], output: Path) -> None:
     with explained(_CANT_WRITE, OSError), replacing_file(output) as temporary:
         write_paths(words, temporary)
-
-
-def _bar(doing: str, total: int) -> Any:
-    """RETURNS (tqdm): A progress bar, on a terminal only, which vanishes at its end."""
-    return tqdm(
-        desc=doing, total=total, bar_format=_BAR_FORMAT, disable=None, leave=False
-    )
 
 
 class _Bars:
@@ -257,5 +246,5 @@ class _Bars:
     def report(self, doing: str, done: int, total: int) -> None:
         if doing != self._doing:
             self.__exit__()
-            self._doing, self._bar = doing, _bar(doing, total)
+            self._doing, self._bar = doing, progress_bar(doing, total)
         self._bar.update(done)

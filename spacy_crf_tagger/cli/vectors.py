@@ -12,7 +12,9 @@ from spacy.vocab import Vocab
 from tqdm import tqdm
 from wasabi import msg
 
+from ..data.shards.inputs import Kind
 from ..data.source import UnreadableError, open_source
+from .contexts import N_CONTEXTS, NO_TEXTS, Texts, put_in_context, read_contexts
 from .errors import explained
 from .loading import blank_pipeline, check_output, reading_docs, save_pipeline
 
@@ -56,14 +58,59 @@ def vectors_cli(
         int,
         typer.Option("--batch-size", "-b", min=1, help="Words encoded at a time"),
     ] = 256,
+    layers: Annotated[
+        Optional[List[int]],
+        typer.Option(
+            "--layer",
+            "-L",
+            help="Layer of the encoder, from 0 (its input); the last one if not given. "
+            "Several, as in -L 4 -L 5, are averaged",
+        ),
+    ] = None,
+    texts: Annotated[
+        Optional[List[str]],
+        typer.Option(
+            "--text",
+            "-T",
+            metavar="TEXT",
+            help="File, folder or pattern of .txt (a text on each line), .jsonl, "
+            ".parquet or .spacy, in which the encoder reads the words; several by "
+            "-T again",
+        ),
+    ] = None,
+    n_contexts: Annotated[
+        int,
+        typer.Option(
+            "--contexts",
+            "-n",
+            min=1,
+            help="How many occurrences of a word are read at most",
+        ),
+    ] = N_CONTEXTS,
+    min_count: Annotated[
+        Optional[int],
+        typer.Option(
+            "--text-words",
+            min=1,
+            help="Give a vector to words of TEXT as well that occur so many times",
+        ),
+    ] = None,
+    input_format: Annotated[
+        Optional[Kind],
+        typer.Option("--input-format", help="What TEXT is, if names do not tell"),
+    ] = None,
+    text_field: Annotated[
+        str, typer.Option("--text-field", "-t", help="Column of TEXT that has the text")
+    ] = "text",
 ) -> None:
     """Make static word vectors from a pretrained encoder, such as a BERT: each word
-    is encoded by itself, and what comes out reduced to its principal components.
+    is encoded by itself, or where it stands in plain texts, and what comes out reduced
+    to its principal components.
 
     The vectors serve a crf_ner with include_static_vectors: name OUTPUT in [paths]
-    vectors. The encoder is not needed afterwards. A word's vector depends on no text
-    that it is in and on no annotation, so give all the words that you expect: those
-    without a vector count as average. Nothing is downloaded.
+    vectors. The encoder is not needed afterwards. A word's vector depends on no
+    annotation, and without --text on the word alone, so give all the words that you
+    expect: those without a vector count as average. Nothing is downloaded.
     """
     make_vectors(
         encoder,
@@ -73,6 +120,8 @@ def vectors_cli(
         width=width,
         lang=lang,
         batch_size=batch_size,
+        layers=layers or [],
+        texts=Texts(texts or [], input_format, text_field, n_contexts, min_count),
     )
 
 
@@ -85,6 +134,8 @@ def make_vectors(
     width: int = 200,
     lang: str = "en",
     batch_size: int = 256,
+    layers: Sequence[int] = (),
+    texts: Texts = NO_TEXTS,
 ) -> None:
     """Make word vectors from an encoder, save a pipeline that has them, and print what
     came of it.
@@ -96,19 +147,35 @@ def make_vectors(
     width (int): The width of the vectors.
     lang (str): The language of the pipeline.
     batch_size (int): How many words are encoded at a time.
+    layers (Sequence[int]): The layers of the encoder that are averaged; the last one
+        by default.
+    texts (Texts): Texts in which the words are read; without any each word is encoded
+        by itself.
     """
-    inputs = [encoder, *docs] if word_list is None else [encoder, *docs, word_list]
-    check_output(output, *inputs)
+    texts.check()
+    inputs = texts.find()
+    lists = [] if word_list is None else [word_list]
+    check_output(output, encoder, *docs, *lists, *(each.path for each in inputs))
     nlp = blank_pipeline(lang)
     words = _collect_words(docs, word_list)
-    tokenizer, model = _load_encoder(encoder)
+    if not words and texts.min_count is None:
+        msg.fail("No words", "Give .spacy files that have some, or --words.", exits=1)
+    tokenizer, model, layers = _load_encoder(encoder, layers)
+    contexts = None
+    encoded = words
+    if inputs:
+        contexts = read_contexts(texts, inputs, words, nlp, tokenizer, model, layers)
+        words |= contexts.frequent(texts.min_count)
+        encoded = words.union(contexts.words)
     # No other command should wait for what comes with it.
     from ..models.word_vectors import embed_words, principal_components
 
     # On a terminal only.
     bar = partial(tqdm, unit="word", disable=None)
-    known, embedded = embed_words(words, tokenizer, model, batch_size, bar)
+    known, embedded = embed_words(encoded, tokenizer, model, batch_size, bar, layers)
     with explained(f"Can't make vectors from {encoder}", ValueError):
+        if contexts is not None:
+            known, embedded = put_in_context(known, embedded, contexts, words)
         vectors = principal_components(embedded, width)
     nlp.vocab.vectors = Vectors(
         strings=StringStore(known),
@@ -120,14 +187,19 @@ def make_vectors(
     save_pipeline(nlp, output)
 
 
-def _load_encoder(path: Path) -> Tuple["PreTrainedTokenizerBase", Any]:
+def _load_encoder(
+    path: Path, layers: Sequence[int]
+) -> Tuple["PreTrainedTokenizerBase", Any, List[int]]:
+    from ..models.word_pieces import keep_layers
     from ..models.word_vectors import load_encoder
 
     with (
         explained("Encoder not found", FileNotFoundError),
         explained(f"Can't load an encoder from {path}", ImportError, ValueError),
     ):
-        return load_encoder(path)
+        tokenizer, model = load_encoder(path)
+    with explained("Can't take --layer", ValueError):
+        return tokenizer, model, keep_layers(layers, model)
 
 
 def _collect_words(docs: Sequence[Path], word_list: Optional[Path]) -> Set[str]:
@@ -136,8 +208,6 @@ def _collect_words(docs: Sequence[Path], word_list: Optional[Path]) -> Set[str]:
         words |= _read_docs(path)
     if word_list is not None:
         words |= _read_list(word_list)
-    if not words:
-        msg.fail("No words", "Give .spacy files that have some, or --words.", exits=1)
     return words
 
 

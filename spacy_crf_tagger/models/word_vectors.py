@@ -6,21 +6,19 @@ requires huggingface-hub 1.0 or later, and the transformers 4 of spacy-transform
 earlier one.
 """
 
-from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Sequence, Tuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from spacy.util import minibatch
+
+from .word_pieces import WordPieces, encode_pieces
 
 if TYPE_CHECKING:
     from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 _INSTALL = 'Encoders need transformers: pip install "spacy-crf-tagger[transformers]"'
-# What is longer (links, encoded data) has to do with the beginning.
-_MOST_PIECES = 64
 
 
 def load_encoder(path: Path) -> Tuple["PreTrainedTokenizerBase", Any]:
@@ -60,9 +58,10 @@ def embed_words(
     model: Any,
     batch_size: int = 256,
     progress: Callable[[Iterable[str]], Iterable[str]] = iter,
+    layers: Sequence[int] = (),
 ) -> Tuple[List[str], NDArray[np.float32]]:
-    """Encode each word by itself: the mean of the last layer over the pieces that the
-    word is split into, without the tokens that the tokenizer adds.
+    """Encode each word by itself: the mean of layers over the pieces that the word is
+    split into, without the tokens that the tokenizer adds.
 
     words (Iterable[str]): The words, one at least, and none twice.
     tokenizer (PreTrainedTokenizerBase): The tokenizer of the encoder.
@@ -70,17 +69,25 @@ def embed_words(
     batch_size (int): How many words are encoded at a time.
     progress (Callable[[Iterable[str]], Iterable[str]]): Passes the words on one by one,
         such as a progress bar.
+    layers (Sequence[int]): The layers, as of `encode_pieces`; the last one by default.
     RETURNS (Tuple[List[str], NDArray[float32]]): The words of which the tokenizer knows
         some piece, and their vectors, [words, width of the encoder].
     """
     by_length = sorted(words, key=lambda word: (len(word), word))
+    pieces = WordPieces(tokenizer)
     known: List[str] = []
     vectors: List[NDArray[np.float32]] = []
     for batch in minibatch(progress(by_length), batch_size):
-        is_known, of_batch = _embed(batch, tokenizer, model)
-        known.extend(compress(batch, is_known))
-        vectors.append(of_batch)
-    return known, np.concatenate(vectors)
+        of_batch = list(zip(batch, pieces.of(batch), strict=True))
+        usable = [(word, own) for word, own in of_batch if any(own.is_known)]
+        if usable:
+            known.extend(word for word, _ in usable)
+            texts = [[own] for _, own in usable]
+            places = [[0]] * len(usable)
+            states = encode_pieces(texts, places, pieces, model, layers)
+            vectors.append(states.numpy())
+    width = model.config.hidden_size
+    return known, np.concatenate(vectors or [np.zeros((0, width), np.float32)])
 
 
 def principal_components(
@@ -112,29 +119,3 @@ def principal_components(
     projected = centred @ axes.astype(np.float32)
     scaled: NDArray[np.float32] = projected / np.sqrt(np.square(projected).mean())
     return scaled
-
-
-@torch.inference_mode()
-def _embed(
-    words: List[str], tokenizer: "PreTrainedTokenizerBase", model: Any
-) -> Tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """RETURNS (Tuple): Which words have pieces, and the vectors of those."""
-    batch = tokenizer(
-        # By the space, tokenizers of bytes know words from endings of words.
-        [f" {word}" for word in words],
-        padding=True,
-        truncation=True,
-        max_length=_MOST_PIECES,
-        return_attention_mask=True,
-        return_special_tokens_mask=True,
-        return_tensors="pt",
-    )
-    pieces, mask = batch["input_ids"], batch["attention_mask"]  # [words, pieces]
-    is_own = batch["special_tokens_mask"] == 0
-    if tokenizer.unk_token_id is not None:
-        is_own &= pieces != tokenizer.unk_token_id
-    sizes = is_own.sum(dim=1, keepdim=True)
-    states = model(input_ids=pieces, attention_mask=mask).last_hidden_state
-    sums = (states * is_own.unsqueeze(2)).sum(dim=1)
-    is_known = sizes[:, 0] > 0
-    return is_known.numpy(), (sums[is_known] / sizes[is_known]).numpy()

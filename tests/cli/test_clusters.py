@@ -5,7 +5,7 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
 
-from spacy_crf_tagger.cli import counting
+from spacy_crf_tagger.cli import text_reader
 from spacy_crf_tagger.clusters.paths import read_paths
 from spacy_crf_tagger.data import lookups
 from tests.clusters.texts import PLANTS
@@ -50,8 +50,8 @@ def test_all_kinds_of_files_are_the_same_text(crf, texts, tmp_path):
 
 def test_words_may_be_forgotten_with_their_texts(crf, texts, tmp_path, monkeypatch):
     assert crf("clusters", texts, tmp_path / "one").exit_code == 0
-    monkeypatch.setattr(counting, "_MOST_KEPT", 0)
-    monkeypatch.setattr(counting, "_ROWS", 2)
+    monkeypatch.setattr(text_reader, "_MOST_KEPT", 0)
+    monkeypatch.setattr(text_reader, "_ROWS", 2)
     assert crf("clusters", texts, tmp_path / "other").exit_code == 0
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
 

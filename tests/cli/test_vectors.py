@@ -1,3 +1,4 @@
+import json
 import random
 import shutil
 import sys
@@ -189,6 +190,108 @@ def test_long_words(crf, encoder, write_words, output):
     assert exit_code == 0, text
     one, other = vectors_of(output, [long, f"{long}c"])
     np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.fixture
+def texts(tmp_path):
+    path = tmp_path / "texts.txt"
+    path.write_text("Ada left Bern.\nWe saw Ada in Rome\nAda left us\n", "utf8")
+    return path
+
+
+def test_words_in_texts(crf, encoder, write_words, texts, output):
+    words = ["Ada", "left", "Bern", "Rome", "absent", "zebra"]
+    options = ("--words", write_words(words), "--text", texts)
+    exit_code, text = crf("vectors", encoder, output, *options)
+    assert exit_code == 0, text
+    assert "12 words in 3 texts, 12 of them read by the encoder" in text
+    assert "4 of 6 words occur in the texts" in text
+    assert keys_of(output) == set(words)
+    from spacy_crf_tagger.models.context_regression import put_in_context
+    from spacy_crf_tagger.models.word_contexts import ContextReader
+    from spacy_crf_tagger.models.word_vectors import embed_words, load_encoder
+
+    loaded = load_encoder(encoder)
+    reader = ContextReader(*loaded, None, 20)
+    split = ["Ada left Bern .", "We saw Ada in Rome", "Ada left us"]
+    reader.read([each.split() for each in split])
+    contexts = reader.finish()
+    known, alone = embed_words({*words, *contexts.words}, *loaded)
+    together = put_in_context(alone, *contexts.of(known), contexts.spread).vectors
+    expected = np.stack([together[known.index(word)] for word in words])
+    factors = pdist(vectors_of(output, words)) / pdist(expected)
+    np.testing.assert_allclose(factors, factors.mean(), rtol=1e-3)
+
+
+def test_all_kinds_of_texts_are_the_same(crf, encoder, write_words, texts, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    lines = texts.read_text("utf8").splitlines()
+    rows = [json.dumps({"body": line}) for line in lines[:2]]
+    (folder / "1.jsonl").write_text("\n".join([*rows, '{"title": "x"}']), "utf8")
+    DocBin(docs=map(spacy.blank("en"), lines[2:])).to_disk(folder / "2.spacy")
+    words = ("--words", write_words(["Ada", "Bern", "left"]))
+    vectors = []
+    for source in (texts, folder):
+        out = tmp_path / f"of-{source.name}"
+        options = (*words, "-T", source, "--text-field", "body")
+        exit_code, text = crf("vectors", encoder, out, *options)
+        assert exit_code == 0, text
+        vectors.append(vectors_of(out, ["Ada", "Bern", "left"]))
+    assert "1 rows without a text are left out" in text
+    np.testing.assert_allclose(*vectors, atol=1e-4)
+
+
+def test_words_of_the_texts_get_vectors_too(crf, encoder, texts, output):
+    options = ("--text", texts, "--text-words", 2, "--contexts", 2)
+    exit_code, text = crf("vectors", encoder, output, *options)
+    assert exit_code == 0, text
+    assert keys_of(output) == {"Ada", "left"}
+
+
+def test_layers_are_averaged(crf, encoder, write_words, output, tmp_path):
+    import transformers
+
+    words = ["ab", "bc", "ca"]
+    options = ("--words", write_words(words), "--layer", 0, "--layer", -1)
+    exit_code, text = crf("vectors", encoder, output, *options)
+    assert exit_code == 0, text
+    tokenizer = transformers.BertTokenizerFast.from_pretrained(encoder)
+    model = transformers.BertModel.from_pretrained(encoder).eval()
+    with torch.no_grad():
+        states = model(
+            **tokenizer(words, return_tensors="pt"), output_hidden_states=True
+        ).hidden_states
+    mean = ((states[0] + states[2]) / 2)[:, 1:-1].mean(dim=1).numpy()
+    factors = pdist(vectors_of(output, words)) / pdist(mean)
+    np.testing.assert_allclose(factors, factors.mean(), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--text", "missing.txt"], "there is no such file"),
+        (["--text", "texts.txt", "--layer", "3"], "no layer 3"),
+        (["--text", "empty.txt"], "none of the words occurs in the texts"),
+        (["--text-words", "2"], "--text-words needs texts"),
+        (["--text", "texts.txt", "--text-words", "21"], "more than --contexts 20"),
+        (["--text", "texts.dat"], "its name does not end in .txt"),
+    ],
+)
+@pytest.mark.usefixtures("texts")
+def test_texts_that_are_wrong(
+    crf, encoder, write_words, tmp_path, output, options, message
+):
+    for name in ("empty.txt", "texts.dat"):
+        (tmp_path / name).touch()
+    arguments = [
+        tmp_path / each if each.endswith(("txt", "dat")) else each for each in options
+    ]
+    words = write_words(WORDS)
+    exit_code, text = crf("vectors", encoder, output, "--words", words, *arguments)
+    assert exit_code == 1
+    assert message in text
+    assert not output.exists()
 
 
 def test_component_learns_from_vectors_alone(crf, encoder, write_words, tmp_path):

@@ -27,8 +27,8 @@ LISTENER = {
 }
 
 
-def save_tiny_encoder(folder: Path, dropout: float = 0.0) -> Path:
-    """A BERT of two small layers with random weights, whose word pieces are letters.
+def save_tiny_encoder(folder: Path, dropout: float = 0.0, n_layers: int = 2) -> Path:
+    """A BERT of small layers with random weights, whose word pieces are letters.
     RETURNS its folder, which a config may name.
     """
     from transformers import BertConfig, BertModel, BertTokenizerFast
@@ -43,7 +43,7 @@ def save_tiny_encoder(folder: Path, dropout: float = 0.0) -> Path:
     config = BertConfig(
         vocab_size=len(vocabulary),
         hidden_size=32,
-        num_hidden_layers=2,
+        num_hidden_layers=n_layers,
         num_attention_heads=2,
         intermediate_size=64,
         max_position_embeddings=256,

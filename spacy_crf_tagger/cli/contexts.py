@@ -1,0 +1,139 @@
+"""Word vectors from texts, for `spacy crf vectors --text`."""
+
+import sys
+from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.language import Language
+from wasabi import msg
+
+from ..data.shards.inputs import Input, Kind, find_inputs
+from ..data.shards.parquet import require_pyarrow
+from .bars import progress_bar
+from .loading import reading_files
+from .text_reader import TextReader
+
+if TYPE_CHECKING:
+    from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+    from ..models.word_contexts import Contexts
+
+N_CONTEXTS = 20
+
+
+class Texts(NamedTuple):
+    """Texts in which words are read.
+
+    names (Sequence[str]): Files, folders or patterns.
+    kind (Optional[Kind]): What they are, if their names do not tell.
+    field (str): The column that has the text.
+    n_contexts (int): How many occurrences of a word are read at most.
+    min_count (Optional[int]): Words that occur so many times get a vector as well.
+    """
+
+    names: Sequence[str] = ()
+    kind: Optional[Kind] = None
+    field: str = "text"
+    n_contexts: int = N_CONTEXTS
+    min_count: Optional[int] = None
+
+    def check(self) -> None:
+        """End the command with an error if options do not fit together."""
+        if self.min_count is None:
+            return
+        if not self.names:
+            msg.fail("--text-words needs texts", "Name some by --text.", exits=1)
+        if self.min_count > self.n_contexts:
+            msg.fail(
+                f"--text-words {self.min_count} is more than --contexts "
+                f"{self.n_contexts}",
+                "Words are counted as far as they are read.",
+                exits=1,
+            )
+
+    def find(self) -> List[Input]:
+        """RETURNS (List[Input]): The files."""
+        with reading_files(" ".join(self.names)):
+            return find_inputs(self.names, self.kind)
+
+
+NO_TEXTS = Texts()
+
+
+def read_contexts(
+    texts: Texts,
+    inputs: Sequence[Input],
+    wanted: Set[str],
+    nlp: Language,
+    tokenizer: "PreTrainedTokenizerBase",
+    model: Any,
+    layers: Sequence[int],
+) -> "Contexts":
+    """Read words in texts.
+
+    texts (Texts): How.
+    inputs (Sequence[Input]): The files of texts.
+    wanted (Set[str]): The words that are looked for.
+    nlp (Language): The pipeline whose tokenizer makes documents.
+    tokenizer (PreTrainedTokenizerBase): The tokenizer of the encoder.
+    model (transformers.PreTrainedModel): The encoder.
+    layers (Sequence[int]): Its layers that are averaged.
+    RETURNS (Contexts): The words in context.
+    """
+    if any(each.kind is Kind.parquet for each in inputs):
+        require_pyarrow()
+    # Only the tokenizer runs, which takes texts of any length.
+    nlp.max_length = sys.maxsize
+    # Loads torch.
+    from ..models.word_contexts import ContextReader
+
+    everything = None if texts.min_count is not None else wanted
+    contexts = ContextReader(tokenizer, model, everything, texts.n_contexts, layers)
+    reader = TextReader(nlp, texts.field)
+    n_bytes = sum(each.size for each in inputs)
+    with (
+        reading_files(" ".join(texts.names)),
+        progress_bar("Reading texts", n_bytes) as bar,
+    ):
+        for docs in reader.read(inputs, bar.update):
+            contexts.read(
+                [token.text for token in doc if not token.is_space] for doc in docs
+            )
+        found = contexts.finish()
+    reader.warn_of_failures()
+    msg.info(
+        f"{contexts.n_words:,} words in {reader.n_texts:,} texts, "
+        f"{contexts.n_encoded:,} of them read by the encoder"
+    )
+    return found
+
+
+def put_in_context(
+    known: Sequence[str],
+    alone: NDArray[np.float32],
+    contexts: "Contexts",
+    words: Set[str],
+) -> Tuple[List[str], NDArray[np.float32]]:
+    """Put words in context, and print how well it can be told what they are there.
+
+    known (Sequence[str]): Words, those in context among them.
+    alone (NDArray[float32]): Their vectors alone, [known, width].
+    contexts (Contexts): Those that occur in texts.
+    words (Set[str]): The words that are to have a vector.
+    RETURNS (Tuple[List[str], NDArray[float32]]): These words, as far as they are known,
+        and their vectors, [words, width].
+    RAISES (ValueError): If no word occurs.
+    """
+    from ..models.context_regression import put_in_context as put
+
+    means, counts = contexts.of(known)
+    put_words = put(alone, means, counts, contexts.spread)
+    kept = [place for place, word in enumerate(known) if word in words]
+    n_occur = int(np.count_nonzero(counts[kept]))
+    msg.info(
+        f"{n_occur:,} of {len(kept):,} words occur in the texts. What a word is alone "
+        f"explains {put_words.explained:.0%} of what it is in context, and counts as "
+        f"{put_words.pseudo:.1f} occurrences"
+    )
+    return [known[place] for place in kept], put_words.vectors[kept]
