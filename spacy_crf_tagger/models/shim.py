@@ -50,6 +50,9 @@ class ScoreShim(PyTorchShim):
     smaller network stays valid: it is padded with zeros when it is next used.
     """
 
+    # For predictions on the CPU. Shims of earlier versions, unpickled, have none.
+    _packed: "Optional[PackedNetwork]" = None
+
     def __init__(
         self, learn_rate_scale: float = 1.0, crf_learn_rate_scale: float = 1.0
     ) -> None:
@@ -62,7 +65,6 @@ class ScoreShim(PyTorchShim):
         """
         with torch.device("cpu"):  # not torch's default, which may be anything
             super().__init__(None)
-        self._packed: Optional[PackedNetwork] = None  # for predictions on the CPU
         self.learn_rate_scale = learn_rate_scale
         self.crf_learn_rate_scale = crf_learn_rate_scale
 

@@ -114,6 +114,8 @@ class ScoreNetwork(nn.Module):
     """
 
     dormant: Tensor
+    # How often weights have changed in a way that torch does not notice.
+    n_changes = 0
 
     def __init__(self, config: NetworkConfig) -> None:
         """Create the network with fresh weights.
@@ -139,7 +141,6 @@ class ScoreNetwork(nn.Module):
             self.end = nn.Parameter(torch.zeros(k, **CREATION))
         dormant = torch.zeros(config.n_tags, dtype=torch.bool, device="cpu")
         self.register_buffer("dormant", dormant)
-        self.n_changes = 0
 
     def forward(
         self,
