@@ -4,7 +4,6 @@ import sys
 from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
-from numpy.typing import NDArray
 from spacy.language import Language
 from wasabi import msg
 
@@ -15,11 +14,14 @@ from .loading import reading_files
 from .text_reader import TextReader
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
     from ..models.word_contexts import Contexts
 
 N_CONTEXTS = 20
+# With fewer, a regression fits whatever there is.
+_FEW_WORDS = 100
 
 
 class Texts(NamedTuple):
@@ -111,10 +113,10 @@ def read_contexts(
 
 def put_in_context(
     known: Sequence[str],
-    alone: NDArray[np.float32],
+    alone: "NDArray[np.float32]",
     contexts: "Contexts",
     words: Set[str],
-) -> Tuple[List[str], NDArray[np.float32]]:
+) -> "Tuple[List[str], NDArray[np.float32]]":
     """Put words in context, and print how well it can be told what they are there.
 
     known (Sequence[str]): Words, those in context among them.
@@ -133,7 +135,13 @@ def put_in_context(
     n_occur = int(np.count_nonzero(counts[kept]))
     msg.info(
         f"{n_occur:,} of {len(kept):,} words occur in the texts. What a word is alone "
-        f"explains {put_words.explained:.0%} of what it is in context, and counts as "
-        f"{put_words.pseudo:.1f} occurrences"
+        f"explains {max(put_words.explained, 0.0):.0%} of what it is in context, and "
+        f"counts as {put_words.pseudo:.1f} occurrences"
     )
+    if np.count_nonzero(counts) < _FEW_WORDS:
+        msg.warn(
+            f"Only {np.count_nonzero(counts)} words occur in the texts",
+            f"With fewer than {_FEW_WORDS} it is a guess what the others would be in "
+            "context. Give more text of your field, or leave --text out.",
+        )
     return [known[place] for place in kept], put_words.vectors[kept]

@@ -35,7 +35,10 @@ class Number:
         kind = Integral if self.is_whole else Real
         if isinstance(value, bool) or not isinstance(value, kind):
             return False
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # of a whole number that is too large
+            return False
         if number == math.inf or not self.low <= number <= self.high:
             return False
         is_low = self.above_low and number == self.low

@@ -22,12 +22,60 @@ _FEWEST_WORDS = 128
 _EPSILON = 1e-8
 
 
+class MixWeights(NamedTuple):
+    """The weights that words are embedded and mixed by, as they are at one moment:
+    another thread may exchange those of the layers.
+
+    tables (List[NDArray[float32]]): The hash tables, [rows, width].
+    seeds (List[int]): Their seeds.
+    maxout (NDArray[float32]): The weights of the maxout layer, [nO, nP, nI].
+    bias (NDArray[float32]): Its bias, [nO, nP].
+    norm (Tuple[NDArray, NDArray]): The scale and shift of the layer normalisation.
+    """
+
+    tables: List[Singles]
+    seeds: List[int]
+    maxout: Singles
+    bias: Singles
+    norm: Tuple[Singles, Singles]
+
+    @property
+    def arrays(self) -> List[Singles]:
+        """RETURNS (List[NDArray[float32]]): All of them."""
+        return [self.maxout, self.bias, *self.norm, *self.tables]
+
+
+def weights_of(embed: Model[Any, Any], mix: Model[Any, Any]) -> Optional[MixWeights]:
+    """Find the weights that words are embedded and mixed by.
+
+    embed (Model[Ints2d, Floats2d]): One hash table, or several side by side.
+    mix (Model[Floats2d, Floats2d]): A maxout layer with layer normalisation.
+    RETURNS (Optional[MixWeights]): The weights; None if the kernels cannot compute with
+        them.
+    """
+    maxout, norm = mix.layers
+    weights = _array(maxout, "W")
+    if not kernels.can_compute(weights):
+        return None
+    # One hash table by itself has no layer around.
+    tables = [embed] if embed.layers[-1].name == "hashembed" else embed.layers
+    hashed = [table.layers[-1] for table in tables]
+    return MixWeights(
+        [_array(table, "E") for table in hashed],
+        [table.attrs["seed"] for table in hashed],
+        weights,
+        _array(maxout, "b"),
+        (_array(norm, "G"), _array(norm, "b")),
+    )
+
+
 def predict_mixed(
     embed: Model[Any, Any],
     mix: Model[Any, Any],
     values: NDArray[np.uint64],
     known: Optional[Floats2d] = None,
     project: Optional[Model[Any, Any]] = None,
+    weights: Optional[MixWeights] = None,
 ) -> Floats2d:
     """Embed attributes and mix them by a maxout layer, without gradients.
 
@@ -37,10 +85,12 @@ def predict_mixed(
     known (Optional[Floats2d]): The static vectors of words, [V, any].
     project (Optional[Model[Floats2d, Floats2d]]): A linear layer that they go through
         before they are mixed in.
+    weights (Optional[MixWeights]): The weights of the two layers; found if None.
     RETURNS (Floats2d): The vectors of the words, [V, width].
     """
-    if kernels.can_compute(mix.layers[0].get_param("W")):
-        return _predict_compiled(embed, mix, values, known, project)
+    weights = weights or weights_of(embed, mix)
+    if weights is not None:
+        return _predict_compiled(weights, embed.ops, values, known, project)
     for layer in (embed, mix, *([] if project is None else [project])):
         use_torch_gemm(layer)
     ops = embed.ops
@@ -50,31 +100,9 @@ def predict_mixed(
     return cast(Floats2d, mix.predict(embedded))
 
 
-def weights_of(embed: Model[Any, Any], mix: Model[Any, Any]) -> Optional[List[Singles]]:
-    """Find out what vectors depend on.
-
-    embed (Model[Ints2d, Floats2d]): One hash table, or several side by side.
-    mix (Model[Floats2d, Floats2d]): A maxout layer with layer normalisation.
-    RETURNS (Optional[List[NDArray[float32]]]): All weights; None if the kernels cannot
-        compute with them.
-    """
-    maxout, norm = mix.layers
-    weights = [_array(maxout, "W"), _array(maxout, "b")]
-    if not kernels.can_compute(weights[0]):
-        return None
-    weights += [_array(norm, "G"), _array(norm, "b")]
-    return weights + [_array(table, "E") for table in _hashed(embed)]
-
-
-def _hashed(embed: Model[Any, Any]) -> List[Model[Any, Any]]:
-    """RETURNS (List[Model]): The hash tables. One by itself has no layer around."""
-    tables = [embed] if embed.layers[-1].name == "hashembed" else embed.layers
-    return [table.layers[-1] for table in tables]
-
-
 def _predict_compiled(
-    embed: Model[Any, Any],
-    mix: Model[Any, Any],
+    weights: MixWeights,
+    ops: Any,
     values: NDArray[np.uint64],
     known: Optional[Floats2d],
     project: Optional[Model[Any, Any]],
@@ -82,28 +110,26 @@ def _predict_compiled(
     """What a value of an attribute adds to the maxout layer depends on nothing else,
     and many words share a suffix: it is computed once for each value of a batch.
     """
-    ops: Any = embed.ops
-    hashed = _hashed(embed)
-    of_pieces, of_norm = mix.layers
-    width, n_pieces = of_pieces.get_dim("nO"), of_pieces.get_dim("nP")
-    layers = _parts_of(
-        [_array(of_pieces, "W")], *[table.get_dim("nO") for table in hashed]
-    )
+    width, n_pieces, _ = weights.maxout.shape
+    widths = [table.shape[1] for table in weights.tables]
+    layers = _parts_of([weights.maxout], *widths)
     places = np.empty(values.shape, dtype=np.int32)
     parts: List[Singles] = []
     n_rows = 0
-    for column, table in enumerate(hashed):
+    for column, table in enumerate(weights.tables):
         distinct, place = _distinct(values[:, column])
-        parts.append(layers.of_tables[column](table.predict(cast(Any, distinct))))
+        keys = ops.hash(np.ascontiguousarray(distinct), weights.seeds[column])
+        vectors = ops.gather_add(table, keys % len(table))
+        parts.append(layers.of_tables[column](vectors))
         places[:, column] = place + n_rows
         n_rows += len(distinct)
     sums = ops.gather_add(np.concatenate(parts), places)  # [V, width * pieces]
     if project is not None:
         projected = _linear([_array(project, "W")])(cast(Singles, known))
         sums += layers.of_rest(projected + _array(project, "b"))
-    sums += _array(of_pieces, "b").reshape(-1)
+    sums += weights.bias.reshape(-1)
     mixed, _ = ops.maxout(ops.reshape3f(sums, len(values), width, n_pieces))
-    _normalize()(mixed, _array(of_norm, "G"), _array(of_norm, "b"), _EPSILON)
+    _normalize()(mixed, *weights.norm, _EPSILON)
     return cast(Floats2d, mixed)
 
 

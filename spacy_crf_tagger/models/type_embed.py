@@ -18,10 +18,10 @@ from ..crf.options import RATE, SIZE, check_flag, check_numbers, naming_option_o
 from .affixes import find_affixes
 from .clusters import WordClusters, find_clusters
 from .computed import find_computed
-from .mixing import predict_mixed, weights_of
+from .mixing import MixWeights, predict_mixed, weights_of
 from .seen_forms import Attrs, Bits, hide_randomly, hide_unseen, no_forms, note_forms
 from .torch_gemm import use_torch_gemm
-from .word_memory import WordMemory, memory_of
+from .word_memory import memory_of
 
 Tok2Vec = Model[List[Doc], List[Floats2d]]
 # Of the Thinc model.
@@ -189,31 +189,30 @@ def embed_types(model: Tok2Vec, docs: List[Doc]) -> TypeVectors:
         return TypeVectors(nothing, np.zeros(0, dtype=np.int64), lengths)
     tokens = _read_tokens(model, docs, is_train=False)
     words, vocab = tokens.features[tokens.first], docs[0].vocab
-    memory = _find_memory(model)
-    if memory is None:
+    weights = weights_of(*model.layers[:2])
+    if weights is None or len(model.layers) > 2:
+        # Static vectors are the vocab's, and may change at any time.
         return TypeVectors(_embed(model, words, vocab), tokens.rows, lengths)
+    clusters, attrs = model.attrs.get("clusters"), tuple(model.attrs["attrs"])
+    memory = memory_of(weights.arrays, model.get_dim("nO"), clusters, attrs)
     vectors, found = memory.recall(tokens.keys)
     if not found.all():
         new = np.flatnonzero(~found)
-        vectors[new] = _embed(model, words[new], vocab)
+        vectors[new] = _embed(model, words[new], vocab, weights)
         memory.keep(tokens.keys[new], vectors[new])
     return TypeVectors(cast(Floats2d, vectors), tokens.rows, lengths)
 
 
-def _embed(model: Tok2Vec, words: NDArray[np.uint64], vocab: Vocab) -> Floats2d:
+def _embed(
+    model: Tok2Vec,
+    words: NDArray[np.uint64],
+    vocab: Vocab,
+    weights: Optional[MixWeights] = None,
+) -> Floats2d:
     values = _values_of(model, words, vocab)
     embed, mix = model.layers[:2]
     project = model.layers[2] if len(model.layers) > 2 else None
-    return predict_mixed(embed, mix, values.attrs, values.known, project)
-
-
-def _find_memory(model: Tok2Vec) -> Optional[WordMemory]:
-    """RETURNS (Optional[WordMemory]): The vectors of words that were embedded with the
-    same weights; None where these are not on the CPU, or others can change: those of
-    the vocab.
-    """
-    weights = None if len(model.layers) > 2 else weights_of(*model.layers)
-    return None if weights is None else memory_of(weights, model.get_dim("nO"))
+    return predict_mixed(embed, mix, values.attrs, values.known, project, weights)
 
 
 def _forward(

@@ -62,11 +62,12 @@ def _places_of(keys: Keys) -> Keys:
     return places
 
 
-def _remember_nothing(*weights_and_width: object) -> WordMemory:
-    width = weights_and_width[-1]
+def _remember_nothing(*weights_and_rest: object) -> WordMemory:
+    *_, width, _clusters, _attrs = weights_and_rest
     assert isinstance(width, int)
     return WordMemory(width)
 
 
-# Of a model, by all of its weights; and their width.
+# Of a model: by all of its weights, their width, and what else decides on vectors, the
+# clusters and the attributes.
 memory_of = Kept(_remember_nothing)

@@ -159,4 +159,6 @@ def _plain(value: Any) -> Any:
     """RETURNS (Any): The value, as it can be saved."""
     if isinstance(value, np.generic):
         return value.item()
-    return dict(value) if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return value

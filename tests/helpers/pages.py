@@ -137,6 +137,8 @@ def run_page_apart(path: Path, folder: Path, timeout: float) -> str:
 def _run_page_in(path: Path, folder: Path, errors: Path) -> None:
     os.chdir(folder)
     warnings.simplefilter("error", UserWarning)
+    # Said of some processors only.
+    warnings.filterwarnings("ignore", "torch.autocast asks for", UserWarning)
     try:
         run_page(path)
     except BaseException:

@@ -3,10 +3,12 @@
 from threading import Thread
 
 import numpy as np
+import pytest
 import spacy
 from spacy.tokens import Doc
 
 from spacy_crf_tagger.models import type_embed
+from spacy_crf_tagger.models.clusters import WordClusters
 from spacy_crf_tagger.models.type_embed import build_type_embed
 from spacy_crf_tagger.models.word_memory import WordMemory
 
@@ -101,6 +103,43 @@ def test_words_are_forgotten_when_weights_change() -> None:
         np.testing.assert_array_equal(after[1], fresh.predict(docs)[1])
         node.set_param(name, node.get_param(name) - 0.05)
         assert (model.predict(docs)[1] != after[1]).any()
+
+
+def test_words_are_forgotten_when_clusters_change(tmp_path) -> None:
+    nlp = spacy.blank("en")
+    docs = [Doc(nlp.vocab, words=["red", "blue", "Ada"])]
+    path = tmp_path / "paths"
+    path.write_text("0110\tred\t9\n0111\tblue\t8\n10\tAda\t7\n", encoding="utf8")
+    attrs = ["SHAPE", "CLUSTER"]
+    model = build_type_embed(8, attrs, [50, 50], False, clusters=str(path))
+    model.initialize(X=docs)
+    before = model.predict(docs)[0]
+    model.attrs["clusters"] = WordClusters({"red": "10", "blue": "10", "Ada": "10"})
+    after = model.predict(docs)[0]
+    assert (after[0] != before[0]).any()
+    np.testing.assert_array_equal(after[2], before[2])
+
+
+def test_averages_that_come_and_go_leave_nothing_behind() -> None:
+    """They are other arrays for a while, and then the same ones are there again."""
+    model, docs = make_model()
+    maxout = model.layers[1].layers[0]
+    own = maxout.get_param("W")
+    fresh, fresh_docs = make_model()
+    fresh.from_bytes(model.to_bytes())
+    expected = fresh.predict(fresh_docs)[1]
+    values_of = type_embed._values_of
+
+    def exchanging(*args):
+        # As if another thread did, after the memory has been found.
+        maxout.set_param("W", own * 2.0)
+        return values_of(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type_embed, "_values_of", exchanging)
+        model.predict(docs)
+    maxout.set_param("W", own)
+    np.testing.assert_array_equal(model.predict(docs)[1], expected)
 
 
 def test_models_do_not_share_their_memory() -> None:

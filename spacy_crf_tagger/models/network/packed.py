@@ -33,9 +33,16 @@ class PackedNetwork:
         network (ScoreNetwork): The network, which is on the CPU.
         """
         self._network = network
-        self._sources = list(network.parameters())
+        # Where they are, since others may be put in their place.
+        self._sources = [
+            (module._parameters, name)
+            for module in network.modules()
+            for name in module._parameters
+        ]
         # Views, which keep their memory from being used for other weights.
-        self._samples = [sample_of(each.detach().numpy()) for each in self._sources]
+        self._samples = [
+            sample_of(each.detach().numpy()) for each in network.parameters()
+        ]
         # Before they are read: another thread may change them meanwhile.
         self._version = self._present_version()
         self.config = config = network.config
@@ -105,7 +112,8 @@ class PackedNetwork:
         return states if self.attention is None else self.attention(states, lengths)
 
     def _present_version(self) -> Tuple[object, ...]:
-        versions = [(each.data_ptr(), _version_of(each)) for each in self._sources]
+        present = [cast(Tensor, found[name]) for found, name in self._sources]
+        versions = [(each.data_ptr(), _version_of(each)) for each in present]
         sample = np.concatenate(self._samples).tobytes()
         return (self._network.n_changes, sample, *versions)
 

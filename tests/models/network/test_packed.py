@@ -106,14 +106,32 @@ def nudge(network: Any) -> None:
     network.attention.project_in.weight.data.numpy()[...] *= 1.001
 
 
+def replace_a_parameter(network: Any) -> None:
+    weight = network.bilstm.ahead[0].weight_ih_l0
+    network.bilstm.ahead[0].weight_ih_l0 = torch.nn.Parameter(weight * 2.0)
+
+
+def load_others(network: Any) -> None:
+    state = {name: values + 0.1 for name, values in network.state_dict().items()}
+    network.load_state_dict({**state, "dormant": network.dormant}, assign=True)
+
+
 def favour_a_tag(network: Any) -> None:
     network.emission.bias.data[2] = 3.0
 
 
 @pytest.mark.parametrize(
     "change",
-    [change_in_place, exchange, nudge, favour_a_tag, lambda network: network.wake()],
-    ids=["in place", "exchange", "unnoticed by torch", "by hand", "wake"],
+    [
+        change_in_place,
+        exchange,
+        nudge,
+        replace_a_parameter,
+        load_others,
+        favour_a_tag,
+        lambda network: network.wake(),
+    ],
+    ids=lambda change: change.__name__,
 )
 def test_changes_are_noticed(make_network: Callable, change: Callable) -> None:
     network = make_network(hidden_width=128, attention_width=64)
