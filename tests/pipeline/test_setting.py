@@ -77,6 +77,35 @@ def test_every_setting_is_stored_everywhere(kind, values, tmp_path):
         assert again.config == nlp.config
 
 
+def test_numbers_of_numpy_can_be_saved():
+    nlp = trained_nlp()
+    ner = recognizer(nlp)
+    ner.label_weights = {"PERSON": np.float32(2.0)}
+    ner.label_floors = {"PERSON": np.float64(0.25)}
+    again = spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes())
+    assert recognizer(again).label_weights == {"PERSON": 2.0}
+    assert recognizer(again).label_floors == {"PERSON": 0.25}
+
+
+def test_what_is_changed_in_cfg_is_checked_and_used():
+    ner = recognizer(trained_nlp())
+    assert ner.threshold is None
+    ner.cfg["threshold"] = 0.5
+    assert ner.threshold == 0.5
+    ner.cfg["label_weights"]["PERSON"] = 3.0
+    assert ner.label_weights == {"PERSON": 3.0}
+    ner.cfg["label_weights"]["PERSON"] = "much"
+    with pytest.raises(ValueError, match="weight of 'PERSON' must be"):
+        ner.predict([])
+    ner.cfg["label_weights"] = {}
+    for wrong in (True, 10**400, "0.5"):
+        ner.cfg["threshold"] = wrong
+        with pytest.raises(ValueError, match="threshold must be"):
+            ner.threshold  # noqa: B018
+    ner.cfg["threshold"] = 1
+    assert ner.threshold == 1
+
+
 def test_setting_takes_effect_at_once():
     nlp = trained_nlp()
     ner = recognizer(nlp)
