@@ -30,8 +30,9 @@ from spacy.training import Corpus
 from wasabi import msg
 
 from spacy_crf_tagger.evaluation.calibration import analyse_examples
+from spacy_crf_tagger.models.isolation import has_instructions
 
-from .harness.environment import describe, has_half_precision, processor_kind
+from .harness.environment import describe, processor_kind
 from .harness.options import CorpusName, Rounds, Threads, Work
 from .harness.spread import medians, quartiles, without_first
 from .harness.training import WORK, texts_of, write_result
@@ -74,7 +75,7 @@ def main(
             for model, nlp in pipelines.items()
         }
     units = ["sentences", "documents"]
-    if models == RECOGNIZERS and has_half_precision():
+    if models == RECOGNIZERS and has_instructions(torch.bfloat16):
         folder = work / corpus
         result["bfloat16"] = half_precision(pipelines, folder, sentences, rounds)
         units.append("bfloat16")

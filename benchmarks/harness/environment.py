@@ -48,11 +48,6 @@ def processor_kind() -> str:
     return "avx512" if "avx512f" in _extensions() else "avx2"
 
 
-def has_half_precision() -> bool:
-    """RETURNS (bool): Whether the processor computes in bfloat16 itself."""
-    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(_extensions())
-
-
 def _processor() -> str:
     return _of_cpuinfo("model name") or platform.processor()
 

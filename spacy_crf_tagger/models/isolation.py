@@ -1,9 +1,9 @@
 """Contexts that shield the model from global modes of torch set by other code."""
 
 import warnings
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cache
-from typing import Any, ContextManager, Dict, Iterator, Tuple
+from typing import Any, Dict, Iterator, Tuple
 
 # By name: whoever replaces an attribute of torch does not mean us.
 from torch import (
@@ -51,14 +51,8 @@ def predicting() -> Iterator[None]:
     """Make a context without gradients. An enclosing `torch.autocast` stays where it
     makes predictions faster (at less precision): a user has asked for it.
     """
-    is_followed = is_half_wanted() or not is_autocast_enabled("cpu")
-    with inference_mode(), nullcontext() if is_followed else autocast_off():
+    with inference_mode(), autocast("cpu", enabled=is_half_wanted()):
         yield
-
-
-def autocast_off() -> ContextManager[object]:
-    """RETURNS (ContextManager): A context in single precision on the CPU."""
-    return autocast("cpu", enabled=False)
 
 
 def is_half_wanted() -> bool:
