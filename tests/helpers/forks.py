@@ -13,9 +13,30 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Dict, NamedTuple, Optional
 
+# For scripts: the end of a fork, with the exit status of a process that does nothing
+# else.
+END_WITH = """
+import os, sys, traceback
+
+def end_with(run):
+    status = 1
+    try:
+        run()
+        status = 0
+    except SystemExit as exit:
+        status = exit.code if isinstance(exit.code, int) else int(bool(exit.code))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+"""
 # Prints the exit status of each script that it is asked for by a line of JSON.
-SERVER = """
-import json, os, sys, traceback
+SERVER = (
+    END_WITH
+    + """
+import json
 sys.path.remove("")
 import spacy.cli
 
@@ -26,18 +47,8 @@ def run(request):
     sys.stderr = open(2, "w", encoding="utf8", closefd=False)
     os.chdir(request["cwd"])
     sys.argv = ["-c", *request["arguments"]]
-    status = 1
-    try:
-        exec(compile(request["script"], "<script>", "exec"), {"__name__": "__main__"})
-        status = 0
-    except SystemExit as exit:
-        status = exit.code if isinstance(exit.code, int) else int(bool(exit.code))
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+    script = compile(request["script"], "<script>", "exec")
+    end_with(lambda: exec(script, {"__name__": "__main__"}))
 
 for line in sys.stdin:
     process = os.fork()
@@ -46,6 +57,7 @@ for line in sys.stdin:
     status = os.waitpid(process, 0)[1]
     print(os.waitstatus_to_exitcode(status), flush=True)
 """
+)
 COMMAND = "from spacy.cli import setup_cli; setup_cli()"
 
 

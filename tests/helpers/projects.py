@@ -4,10 +4,12 @@ their commands. README's first command runs one as it is.
 
 from pathlib import Path
 
-from tests.helpers.forks import run_forked
+from tests.helpers.forks import END_WITH, run_forked
 
-RUN = """
-import os, runpy, sys, traceback
+RUN = (
+    END_WITH
+    + """
+import runpy
 import weasel.cli.run
 from spacy.cli import setup_cli
 
@@ -24,19 +26,8 @@ def run_in_a_fork(command, **options):
     sys.stdout.flush()
     process = os.fork()
     if process == 0:
-        status = 1
-        try:
-            sys.argv = command[2:]
-            runpy.run_module(module, run_name="__main__", alter_sys=True)
-            status = 0
-        except SystemExit as exit:
-            status = exit.code if isinstance(exit.code, int) else int(bool(exit.code))
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
+        sys.argv = command[2:]
+        end_with(lambda: runpy.run_module(module, run_name="__main__", alter_sys=True))
     status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     if status:
         sys.exit(status)
@@ -44,6 +35,7 @@ def run_in_a_fork(command, **options):
 weasel.cli.run.run_command = run_in_a_fork
 setup_cli()
 """
+)
 
 
 def run_project(folder: Path, *words: object) -> str:
