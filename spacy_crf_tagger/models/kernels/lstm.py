@@ -102,7 +102,8 @@ def _read(  # type: ignore[no-untyped-def]
     )
     first_token = 0
     for first in range(0, lengths.shape[0], ROWS_AT_ONCE):
-        last = min(first + ROWS_AT_ONCE, lengths.shape[0])
+        last = first + ROWS_AT_ONCE
+        last = last if last < lengths.shape[0] else lengths.shape[0]
         old, new = own, at(own, ROWS_AT_ONCE * size)
         for n in range(3 * ROWS_AT_ONCE * size):
             own[n] = np.float32(0.0)

@@ -3,14 +3,17 @@
 import gc
 import logging
 import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numba import njit
+from numba.core.errors import TypingError
 
-from spacy_crf_tagger.crf.backends.numba import kernel_cache, linking, private_folders
+from spacy_crf_tagger.crf.backends.numba import compiler, kernel_cache, private_folders
 from spacy_crf_tagger.crf.backends.numba.compiled import borrowing_kernel, called
 from spacy_crf_tagger.crf.backends.numba.kernel_cache import (
     COMPILING,
@@ -279,11 +282,58 @@ def test_numbas_own_choice_of_folders_is_not_followed(monkeypatch, tmp_path):
     assert cache.cache_path in (None, *folders().chosen)
 
 
+LOADING = """
+import sys
+from spacy_crf_tagger.models.kernels import dense
+dense.use_all()
+print("scipy.linalg" in sys.modules)
+"""
+
+
+def test_compiled_kernels_are_loaded_without_numbas_compiler(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    has_compiled, has_loaded = (
+        subprocess.run(
+            [sys.executable, "-c", LOADING],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    )
+    # Numba's compiler imports SciPy, to find out whether it is there.
+    assert (has_compiled, has_loaded) == ("True\n", "False\n")
+
+
+def calculate(a, b):
+    large = 0
+    for n in range(5):
+        large += 1 if n * a > b else 0
+    return a + b, a * 2, a * b / 3, -a // 2, (a + 0.5) * b, a < b, large
+
+
+@pytest.mark.parametrize("numbers", [(3, 4), (3, 4.5), (2.5, -7), (1.5, 0.25)])
+def test_kernels_calculate_like_functions_that_numba_compiles_itself(numbers):
+    found, expected = borrowing_kernel(calculate)(*numbers), njit(calculate)(*numbers)
+    assert found == expected
+    assert list(map(type, found)) == list(map(type, expected))
+
+
+def test_what_kernels_cannot_do_is_numbas_error():
+    @borrowing_kernel
+    def add(numbers):
+        return numbers + "1"
+
+    with pytest.raises(TypingError, match="No implementation of function"):
+        add(1)
+
+
 def test_versions_of_numba_that_are_unknown_compile_all_functions(monkeypatch):
-    assert "pipeline_class" in linking.options()
+    assert "pipeline_class" in compiler.options_of_part()
     version = SimpleNamespace(short=(99, 0))
-    monkeypatch.setattr(linking.numba, "version_info", version)
-    assert linking.options() == {}
+    monkeypatch.setattr(compiler.numba, "version_info", version)
+    assert compiler.options_of_kernel() == compiler.options_of_part() == {}
     part = called(lambda numbers, place: numbers[place] + 1)
 
     @borrowing_kernel

@@ -6,7 +6,7 @@ from typing import Any, Callable
 
 from numba import njit
 
-from . import linking
+from . import compiler
 from .kernel_cache import KernelCache
 
 Function = Callable[..., Any]
@@ -33,7 +33,8 @@ def borrowing_kernel(function: Function) -> Function:
         `called`.
     RETURNS (Callable): The compiled function.
     """
-    return _compile(function, {"no_cfunc_wrapper": True, **_BORROWING})
+    options = compiler.options_of_kernel()
+    return _compile(function, {"no_cfunc_wrapper": True, **_BORROWING, **options})
 
 
 def inlined(function: Function) -> Function:
@@ -61,6 +62,8 @@ def _compile(function: Function, options: "dict[str, Any]") -> Function:
     if hasattr(compiled, "_cache"):  # not if NUMBA_DISABLE_JIT is set
         compiled._cache = KernelCache(function)
         compiled.compile = _without_garbage_collection(compiled.compile)
+        # Kernels know no types of other packages, so these need not be looked for.
+        compiled._compilation_chain_init_hook = lambda: None
     return compiled  # type: ignore[no-any-return]
 
 
@@ -88,7 +91,7 @@ def _compile_part(function: Function, options: "dict[str, Any]") -> Function:
         "no_cpython_wrapper": True,
         "no_cfunc_wrapper": True,
         **_BORROWING,
-        **linking.options(),
+        **compiler.options_of_part(),
         **options,
     }
     compiled = njit(function, nogil=True, **all_options)

@@ -120,7 +120,7 @@ class KernelCache(caching._Cache):
         for place in self._caches:
             try:
                 if os.path.isdir(place.cache_path) and _is_private(place):
-                    found = place.load_overload(sig, target_context)
+                    found = _load(place, sig, target_context)
                     if found is not None:
                         return found
             except Exception:  # a damaged file can raise anything, and is replaced
@@ -244,6 +244,15 @@ def _is_private(place: Any) -> bool:
         private_folders.reason_against_file(path, _owners()) is None
         for path in _files(place)
     )
+
+
+def _load(place: Any, sig: Any, target_context: Any) -> Any:
+    """RETURNS (Any): The compiled kernel for arguments of some types, or None. Numba
+    would look for all functions that it knows first, and import SciPy for that, which
+    takes longer than all else. Only compiling needs them, and looks for them itself.
+    """
+    with place._guard_against_spurious_io_errors():
+        return place._load_overload(sig, target_context)
 
 
 def _save(place: Any, sig: Any, data: Any) -> None:

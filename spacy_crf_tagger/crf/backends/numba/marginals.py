@@ -172,9 +172,8 @@ def forward_backward(  # type: ignore[no-untyped-def]
     block, pointers = block_in(memory, emissions.shape[1]), _open(model)
     scores = pointer(emissions)
     for first in range(0, order.shape[0], LANES):
-        n_sequences = order.shape[0] - first
-        if n_sequences > LANES:
-            n_sequences = LANES
+        n_left = order.shape[0] - first
+        n_sequences = n_left if n_left < LANES else LANES
         if not _run_forward(
             scores,
             pointer(offsets),

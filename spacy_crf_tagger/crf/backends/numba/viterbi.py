@@ -86,9 +86,8 @@ def viterbi(emissions, offsets, order, memory, scorer, tags, scores):  # type: i
         pointer(scorer.sources), pointer(scorer.limits), pointer(scorer.steps)
     )
     for first in range(0, order.shape[0], LANES):
-        n_sequences = order.shape[0] - first
-        if n_sequences > LANES:
-            n_sequences = LANES
+        n_left = order.shape[0] - first
+        n_sequences = n_left if n_left < LANES else LANES
         numbers = at(pointer(order), first)
         choose_sequences(rows, lengths, numbers, n_sequences, first_rows)
         longest = lengths[0]
