@@ -5,10 +5,18 @@ from html.parser import HTMLParser
 
 import pytest
 import spacy
-from spacy.tokens import DocBin, Span
+from spacy.tokens import Doc, DocBin, Span
+from spacy.vocab import Vocab
 
 from spacy_crf_tagger.cli.recipes import recipe_config
 from spacy_crf_tagger.data.read_spacy import read_docs
+from spacy_crf_tagger.evaluation.annotation_errors.findings import (
+    Change,
+    EntitySpan,
+    Finding,
+)
+from spacy_crf_tagger.evaluation.annotation_errors.tasks import task_of
+from tests.helpers.browser import needs_browser, running_browser
 from tests.helpers.component import (
     SMALL_MODEL,
     TRAIN_DATA,
@@ -118,6 +126,60 @@ def test_page_needs_nothing_and_escapes_texts(crf, folder, tmp_path):
     assert not {"b", "i", "link", "img"} & {*parser.tags}
     assert parser.tags.count("script") == 2
     assert "&lt;b&gt;" in page
+
+
+def test_the_page_shows_no_more_than_asked_for_and_says_so(crf, folder, tmp_path):
+    nlp = spacy.load(folder / "model")
+    docs = [nlp.make_doc("Nobody annotated Paris") for _ in range(3)]
+    for doc in docs:
+        doc.set_ents([], default="outside")
+    DocBin(docs=docs).to_disk(tmp_path / "c.spacy")
+    options = ("--model", folder / "model", "--least", 0, "--on-page", 2)
+    crf("find-errors", tmp_path / "c.spacy", tmp_path / "out", *options)
+    page = (tmp_path / "out" / "findings.html").read_text("utf8")
+    assert page.count("<fieldset>") == 2
+    assert "1 more like this are in findings.jsonl" in page
+
+
+@needs_browser
+def test_saved_decisions_are_loaded_again(found, tmp_path):
+    address = (found / "findings.html").as_uri()
+    others, broken = tmp_path / "others.jsonl", tmp_path / "broken.jsonl"
+    record = lines_of(found / "findings.jsonl")[0]
+    record["finding"]["tokens"] = [70, 71]
+    others.write_text(json.dumps({**record, "answer": "accept"}) + "\n", "utf8")
+    broken.write_text("{}\n", "utf8")
+    saved, problems = tmp_path / "decisions.jsonl", []
+    with running_browser() as browser:
+        page = browser.new_page()
+        page.on("pageerror", lambda error: problems.append(error))
+        page.goto(address)
+        page.check("input[name=d0][value=accept]")
+        page.check("input[name=d1][value=reject]")
+        with page.expect_download() as download:
+            page.click("#save")
+        download.value.save_as(saved)
+        page.goto(address)
+        assert page.inner_text("#count") == "0"
+        page.set_input_files("#load", saved)
+        page.wait_for_function("document.getElementById('count').textContent === '2'")
+        assert page.is_checked("input[name=d0][value=accept]")
+        assert page.is_checked("input[name=d1][value=reject]")
+        assert page.inner_text("#loaded") == "2 loaded"
+        for path, said in ((others, "1 are about nothing"), (broken, "no decisions")):
+            page.set_input_files("#load", path)
+            page.get_by_role("status").get_by_text(said).wait_for()
+        assert page.inner_text("#count") == "2"
+    assert problems == []
+
+
+def test_a_long_sentence_is_no_context():
+    words = ["so"] * 999
+    doc = Doc(Vocab(), words=words, sent_starts=[True] + [False] * 998)
+    change = Change((), (EntitySpan(500, 501, "PLACE"),), "missing")
+    finding = Finding(0, 500, 501, change, 0.0, 1.0, 9.0, 0.0, 9.0)
+    task = task_of(doc, finding)
+    assert (task.start, len(task.words)) == (470, 61)
 
 
 def test_only_the_best_are_written(crf, folder, tmp_path):

@@ -24,7 +24,7 @@ def render_page(
     corpus (str): What the corpus is called.
     n_docs (int): How many documents it has.
     n_findings (int): How many findings there are in all.
-    limit (int): How many of them to show at least, if there are as many.
+    limit (int): The most of them that are shown.
     RETURNS (str): The page. Texts of the corpus are escaped.
     """
     shown: List[Dict[str, Any]] = []
@@ -35,7 +35,7 @@ def render_page(
             break
         first = group.tasks[0].finding
         contexts = []
-        for task in group.tasks:
+        for task in group.tasks[: limit - len(tasks)]:
             record = to_prodigy(task, group.number, nothing)
             kept = ("text", "spans", "finding")
             tasks.append({key: record[key] for key in kept})
@@ -47,6 +47,7 @@ def render_page(
                 "annotated": quote(group.tasks[0], first.change.annotated),
                 "suggested": quote(group.tasks[0], first.change.suggested),
                 "contexts": contexts,
+                "n_more": len(group.tasks) - len(contexts),
             }
         )
     environment = Environment(

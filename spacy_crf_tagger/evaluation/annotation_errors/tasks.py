@@ -9,8 +9,9 @@ from ...data.export.json_lines import prodigy_task
 from ...data.export.label_studio import label_studio_task
 from .findings import KINDS, EntitySpan, Finding
 
-# Tokens before and behind a finding, where there are no sentences.
-_CONTEXT = 30
+# Tokens before and behind a finding, where there are no sentences, or longer ones than
+# the second number.
+_CONTEXT, _LONGEST = 30, 200
 _MODEL = "find-errors"
 _DIGITS = 4
 
@@ -55,18 +56,18 @@ class Task(NamedTuple):
 
 def task_of(doc: Doc, finding: Finding) -> Task:
     """Take the context of a finding from its document: the sentences that it is in, if
-    there are any, or else some tokens. No entity is cut.
+    there are any that somebody would read, or else some tokens. No entity is cut.
 
     doc (Doc): The document.
     finding (Finding): The finding.
     RETURNS (Task): Both.
     """
+    start = max(finding.start - _CONTEXT, 0)
+    end = min(finding.end + _CONTEXT, len(doc))
     if doc.has_annotation("SENT_START"):
-        start = doc[finding.start].sent.start
-        end = doc[finding.end - 1].sent.end
-    else:
-        start = max(finding.start - _CONTEXT, 0)
-        end = min(finding.end + _CONTEXT, len(doc))
+        first, last = doc[finding.start].sent.start, doc[finding.end - 1].sent.end
+        if last - first <= max(_LONGEST, finding.end - finding.start):
+            start, end = first, last
     for ent in doc.ents:
         if ent.start < end and ent.end > start:
             start, end = min(start, ent.start), max(end, ent.end)

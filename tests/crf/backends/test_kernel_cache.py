@@ -306,6 +306,23 @@ def test_compiled_kernels_are_loaded_without_numbas_compiler(tmp_path):
     assert (has_compiled, has_loaded) == ("True\n", "False\n")
 
 
+RUNTIME = """
+import numpy as np
+from spacy_crf_tagger import crf
+scores = np.array([[0.0, 1.0], [2.0, 0.0]])
+potentials = crf.Potentials(scores, *np.zeros((1, 2, 2)), *np.zeros((2, 2)), np.array([2]))
+lattice = crf.Lattice.build(potentials)
+assert crf.k_best(lattice, 2).scores[0, 0] == 3.0
+crf.sample(lattice, 3, 0)
+"""
+
+
+def test_kernels_that_create_arrays_find_numbas_runtime_when_they_are_loaded(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", RUNTIME], env=environment, check=True)
+
+
 def calculate(a, b):
     large = 0
     for n in range(5):

@@ -22,7 +22,7 @@ def kernel(function: Function) -> Function:
     function (Callable): The function.
     RETURNS (Callable): The compiled function.
     """
-    return _compile(function, {})
+    return _compile(function, {}, has_runtime=True)
 
 
 def borrowing_kernel(function: Function) -> Function:
@@ -34,7 +34,8 @@ def borrowing_kernel(function: Function) -> Function:
     RETURNS (Callable): The compiled function.
     """
     options = compiler.options_of_kernel()
-    return _compile(function, {"no_cfunc_wrapper": True, **_BORROWING, **options})
+    all_options = {"no_cfunc_wrapper": True, **_BORROWING, **options}
+    return _compile(function, all_options, has_runtime=False)
 
 
 def inlined(function: Function) -> Function:
@@ -57,10 +58,12 @@ def called(function: Function) -> Function:
     return _compile_part(function, {})
 
 
-def _compile(function: Function, options: "dict[str, Any]") -> Function:
+def _compile(
+    function: Function, options: "dict[str, Any]", *, has_runtime: bool
+) -> Function:
     compiled: Any = njit(function, nogil=True, **options)
     if hasattr(compiled, "_cache"):  # not if NUMBA_DISABLE_JIT is set
-        compiled._cache = KernelCache(function)
+        compiled._cache = KernelCache(function, has_runtime=has_runtime)
         compiled.compile = _without_garbage_collection(compiled.compile)
         # Kernels know no types of other packages, so these need not be looked for.
         compiled._compilation_chain_init_hook = lambda: None

@@ -102,11 +102,16 @@ def _temporary_folder() -> Optional[str]:
 class KernelCache(caching._Cache):
     """Where a kernel is kept."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(
+        self, function: Callable[..., Any], *, has_runtime: bool = True
+    ) -> None:
         """Look for places.
 
         function (Callable): The kernel, before it is compiled.
+        has_runtime (bool): Whether it calls Numba's runtime, as all do that create
+            arrays.
         """
+        self._has_runtime = has_runtime
         found = (_cache_in(folder, function) for folder in folders().chosen)
         self._caches: List[Any] = [place for place in found if place is not None]
 
@@ -120,13 +125,24 @@ class KernelCache(caching._Cache):
         for place in self._caches:
             try:
                 if os.path.isdir(place.cache_path) and _is_private(place):
-                    found = _load(place, sig, target_context)
+                    found = self._load(place, sig, target_context)
                     if found is not None:
                         return found
             except Exception:  # a damaged file can raise anything, and is replaced
                 logger.debug("Cannot load a kernel", exc_info=True)
         _say_once(logging.INFO, COMPILING)
         return None
+
+    def _load(self, place: Any, sig: Any, target_context: Any) -> Any:
+        """RETURNS (Any): The compiled kernel for arguments of some types, or None. Numba
+        would start its runtime first, look for all functions that it knows, and import
+        SciPy for that, which takes longer than all else. A kernel without the runtime
+        needs them only to be compiled, which looks for them itself.
+        """
+        if self._has_runtime:
+            return place.load_overload(sig, target_context)
+        with place._guard_against_spurious_io_errors():
+            return place._load_overload(sig, target_context)
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled kernel, in the first folder in which that is possible."""
@@ -244,15 +260,6 @@ def _is_private(place: Any) -> bool:
         private_folders.reason_against_file(path, _owners()) is None
         for path in _files(place)
     )
-
-
-def _load(place: Any, sig: Any, target_context: Any) -> Any:
-    """RETURNS (Any): The compiled kernel for arguments of some types, or None. Numba
-    would look for all functions that it knows first, and import SciPy for that, which
-    takes longer than all else. Only compiling needs them, and looks for them itself.
-    """
-    with place._guard_against_spurious_io_errors():
-        return place._load_overload(sig, target_context)
 
 
 def _save(place: Any, sig: Any, data: Any) -> None:
