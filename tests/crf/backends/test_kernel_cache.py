@@ -310,7 +310,8 @@ RUNTIME = """
 import numpy as np
 from spacy_crf_tagger import crf
 scores = np.array([[0.0, 1.0], [2.0, 0.0]])
-potentials = crf.Potentials(scores, *np.zeros((1, 2, 2)), *np.zeros((2, 2)), np.array([2]))
+transitions, ends = np.zeros((2, 2)), np.zeros(2)
+potentials = crf.Potentials(scores, transitions, ends, ends, np.array([2]))
 lattice = crf.Lattice.build(potentials)
 assert crf.k_best(lattice, 2).scores[0, 0] == 3.0
 crf.sample(lattice, 3, 0)

@@ -134,10 +134,11 @@ class KernelCache(caching._Cache):
         return None
 
     def _load(self, place: Any, sig: Any, target_context: Any) -> Any:
-        """RETURNS (Any): The compiled kernel for arguments of some types, or None. Numba
-        would start its runtime first, look for all functions that it knows, and import
-        SciPy for that, which takes longer than all else. A kernel without the runtime
-        needs them only to be compiled, which looks for them itself.
+        """RETURNS (Any): The compiled kernel for arguments of some types, or None.
+
+        Numba would start its runtime first, look for all functions that it knows, and
+        import SciPy for that, which takes longer than all else. A kernel without the
+        runtime needs them only to be compiled, which looks for them itself.
         """
         if self._has_runtime:
             return place.load_overload(sig, target_context)
