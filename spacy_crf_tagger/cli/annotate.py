@@ -237,7 +237,7 @@ def _explained(output: Path) -> Iterator[None]:
     try:
         yield
     except UnreadableError as error:
-        msg.fail(f"Can't read {error.path}", error, exits=1)
+        msg.fail(f"Can't read {error.path}: {error}", exits=1)
     except ChangedInputError as error:
         text = f"{error}. Pass --no-resume to annotate all of it anew"
         msg.fail(f"Can't go on in {output}", text, exits=1)

@@ -1,9 +1,8 @@
 """`spacy crf clusters`: word clusters from texts, or from spacy-lookups-data."""
 
 import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Iterator, List, Optional, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, List, Optional, Sequence
 
 import typer
 from spacy.language import Language
@@ -13,12 +12,10 @@ from ..clusters.numbers import words_of_numbers
 from ..clusters.paths import ClusteredWord, write_paths
 from ..data.lookups import PACKAGE, read_cluster_numbers
 from ..data.saving import check_file, replacing_file
-from ..data.shards.inputs import Input, Kind, find_inputs
-from ..data.shards.parquet import require_pyarrow
-from ..data.source import UnreadableError
+from ..data.shards.inputs import Input, Kind
 from .bars import progress_bar
 from .errors import explained
-from .loading import blank_pipeline, load_pipeline
+from .loading import blank_pipeline, find_texts, load_pipeline, reading_files
 
 if TYPE_CHECKING:
     from ..clusters.bigrams import Bigrams
@@ -135,8 +132,7 @@ def make_clusters(
     """
     if not texts:
         msg.fail("No texts", "Give files of texts, or --lookups.", exits=1)
-    with _reading():
-        inputs = find_inputs(texts, input_format)
+    inputs = find_texts(texts, input_format)
     _check_output(output, inputs)
     nlp = blank_pipeline(lang) if pipeline is None else load_pipeline(pipeline)
     with explained("Can't make clusters", ValueError):
@@ -166,15 +162,6 @@ def convert_lookups(lang: str, output: Path) -> None:
     msg.good(f"Wrote {len(words):,} words in {n_classes:,} classes to {output}")
 
 
-@contextmanager
-def _reading() -> Iterator[None]:
-    """End the command with a message if texts cannot be read."""
-    try:
-        yield
-    except UnreadableError as error:
-        msg.fail(f"Can't read {error.path}", error, exits=1)
-
-
 def _check_output(output: Path, inputs: Sequence[Input] = ()) -> None:
     with explained(_CANT_WRITE, OSError):
         check_file(output, [Path(each.path) for each in inputs])
@@ -188,8 +175,6 @@ def _count(
     *,
     lower: bool,
 ) -> "Bigrams":
-    if any(each.kind is Kind.parquet for each in inputs):
-        require_pyarrow()
     # Only the tokenizer runs, which takes texts of any length.
     nlp.max_length = sys.maxsize
     # Needs more than spaCy's commands do.
@@ -199,7 +184,10 @@ def _count(
     reader = TextReader(nlp, text_field)
     counter = TextCounter(nlp, reader, lower=lower)
     n_bytes = sum(each.size for each in inputs)
-    with _reading(), progress_bar("Counting words", n_bytes) as bar:
+    with (
+        reading_files(" ".join(each.name for each in inputs)),
+        progress_bar("Counting words", n_bytes) as bar,
+    ):
         counter.count(inputs, bar.update)
     reader.warn_of_failures()
     bigrams = counter.counter.bigrams(min_count)

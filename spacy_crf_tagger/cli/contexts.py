@@ -7,10 +7,9 @@ import numpy as np
 from spacy.language import Language
 from wasabi import msg
 
-from ..data.shards.inputs import Input, Kind, find_inputs
-from ..data.shards.parquet import require_pyarrow
+from ..data.shards.inputs import Input, Kind
 from .bars import progress_bar
-from .loading import reading_files
+from .loading import find_texts, reading_files
 from .text_reader import TextReader
 
 if TYPE_CHECKING:
@@ -56,8 +55,7 @@ class Texts(NamedTuple):
 
     def find(self) -> List[Input]:
         """RETURNS (List[Input]): The files."""
-        with reading_files(" ".join(self.names)):
-            return find_inputs(self.names, self.kind)
+        return find_texts(self.names, self.kind)
 
 
 NO_TEXTS = Texts()
@@ -83,8 +81,6 @@ def read_contexts(
     layers (Sequence[int]): Its layers that are averaged.
     RETURNS (Contexts): The words in context.
     """
-    if any(each.kind is Kind.parquet for each in inputs):
-        require_pyarrow()
     # Only the tokenizer runs, which takes texts of any length.
     nlp.max_length = sys.maxsize
     # Loads torch.

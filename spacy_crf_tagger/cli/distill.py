@@ -16,9 +16,8 @@ from wasabi import msg
 
 from ..data.saving import check_pipeline, refuse_inside
 from ..data.shards.inputs import Kind
-from ..data.source import UnreadableError
 from .errors import explained
-from .loading import use_gpu
+from .loading import find_texts, reading_files, use_gpu
 
 
 def distill_cli(
@@ -178,6 +177,7 @@ def distill(
     from .distillation.texts import read_texts
 
     _check_numbers(weight, temperature)
+    files = find_texts(texts, input_format)
     inputs = [Path(name) for name in teachers]
     with explained("Can't write the pipeline", OSError):
         for name in OUTPUTS:
@@ -199,10 +199,8 @@ def distill(
         add_labels(pipe, config, teacher.labels)
     msg.good("Initialized pipeline")
     _warn_of_labels(pipe.labels, teacher.labels)
-    try:
-        examples = read_texts(texts, input_format, text_field, nlp)
-    except UnreadableError as error:
-        msg.fail(f"Can't read {error.path}", error, exits=1)
+    with reading_files(" ".join(texts)):
+        examples = read_texts(files, text_field, nlp)
     msg.info(f"Teachers of {name}: {', '.join(teachers)}")
     if texts:
         msg.info(f"Texts without annotation: {len(examples)}")

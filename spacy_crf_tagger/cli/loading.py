@@ -5,7 +5,7 @@ import sys
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Iterator, Optional, Union
+from typing import Annotated, Iterator, List, Optional, Sequence, Union
 
 import spacy
 import typer
@@ -14,6 +14,8 @@ from spacy.language import Language
 from wasabi import msg
 
 from ..data.saving import check_pipeline, replacing_pipeline
+from ..data.shards.inputs import Input, Kind, find_inputs
+from ..data.shards.parquet import require_pyarrow
 from ..data.source import UnreadableError
 from .errors import explained
 
@@ -114,6 +116,21 @@ def reading_files(path: Union[str, Path]) -> Iterator[None]:
         yield
     except UnreadableError as error:
         msg.fail(f"Can't read {error.path or path}: {error}", exits=1)
+
+
+def find_texts(names: Sequence[str], kind: Optional[Kind]) -> List[Input]:
+    """Find files of texts, or end the command with an error.
+
+    names (Sequence[str]): Files, folders or patterns.
+    kind (Optional[Kind]): What they are; if None, their names tell.
+    RETURNS (List[Input]): The files.
+    """
+    with reading_files(" ".join(names)):
+        found = find_inputs(names, kind)
+    if any(each.kind is Kind.parquet for each in found):
+        with explained("Can't read Parquet", ValueError):
+            require_pyarrow()
+    return found
 
 
 def use_gpu(gpu_id: int, *, silent: bool = False) -> None:

@@ -30,13 +30,14 @@ from ..data.export.writers import ExportFormat, check_export, write_export
 from ..data.pool import Places, Pool, PooledText, sentences_of, text_number
 from ..data.read_spacy import find_spacy_files, read_docs
 from ..data.saving import check_file
-from ..data.shards.inputs import Kind, find_inputs
+from ..data.shards.inputs import Kind
 from ..data.writing import write_docs
 from .errors import explained
 from .export import report_losses
 from .loading import (
     ComponentOption,
     ModelArgument,
+    find_texts,
     load_pipeline,
     reading_files,
 )
@@ -227,8 +228,8 @@ def select(
     from ..evaluation.calibration import find_component
     from ..evaluation.selection import Wanted
 
+    inputs = find_texts([pool], input_format)
     with reading_files(pool):
-        inputs = find_inputs([pool], input_format)
         files = [Path(each.path) for each in inputs]
         with explained(_CANT_WRITE, OSError):
             _check(output, output_format, [*files, *exclude])

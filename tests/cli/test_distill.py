@@ -166,6 +166,14 @@ def test_mistakes_are_explained(
     assert not output.exists()
 
 
+def test_texts_are_looked_for_before_anything_else(crf, folder, tmp_path):
+    arguments = ("nowhere", folder / "student.cfg", tmp_path / "out")
+    exit_code, text = crf("distill", *arguments, "--text", folder / "none.txt")
+    assert exit_code == 1
+    assert "no such file" in text
+    assert "nowhere" not in text
+
+
 def test_what_is_no_pipeline_is_not_replaced(crf, folder, tmp_path):
     note = tmp_path / "out" / "model-best" / "note.txt"
     note.parent.mkdir(parents=True)

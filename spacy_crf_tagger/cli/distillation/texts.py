@@ -1,12 +1,12 @@
 """Texts without annotation, as examples."""
 
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence
+from typing import Iterator, List, Sequence
 
 from spacy.language import Language
 from spacy.training import Example
 
-from ...data.shards.inputs import Input, Kind, find_inputs
+from ...data.shards.inputs import Input
 from ...data.shards.plan import cut_into_shards
 from ...data.shards.rows import Failure, read_rows
 from ...data.source import UnreadableError
@@ -16,19 +16,17 @@ _ROWS = 5000  # that are read at a time
 
 
 def read_texts(
-    names: Sequence[str], kind: Optional[Kind], text_field: str, nlp: Language
+    inputs: Sequence[Input], text_field: str, nlp: Language
 ) -> List[Example]:
     """Read texts. Those of documents keep their tokens, and lose all annotation.
 
-    names (Sequence[str]): Files, patterns or folders: `.txt` with a text on each line,
-        `.jsonl`, `.parquet` or `.spacy`.
-    kind (Optional[Kind]): What they are, if their names do not tell.
+    inputs (Sequence[Input]): The files.
     text_field (str): The column that has the text.
     nlp (Language): The pipeline, which divides texts into tokens.
     RETURNS (List[Example]): Examples without annotation.
-    RAISES (UnreadableError): If a file cannot be found or read, or a row has no text.
+    RAISES (UnreadableError): If a file cannot be read, or a row has no text.
     """
-    return list(_examples_of(find_inputs(names, kind), text_field, nlp))
+    return list(_examples_of(inputs, text_field, nlp))
 
 
 def _examples_of(

@@ -1,6 +1,7 @@
 """Find the files of texts that a user names."""
 
 import glob
+import os
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -55,12 +56,15 @@ def find_inputs(names: Sequence[str], kind: Optional[Kind] = None) -> List[Input
     names (Sequence[str]): What the user names.
     kind (Optional[Kind]): What all of them are; by default their endings tell, by which
         files are chosen in folders in any case.
-    RETURNS (List[Input]): The files; those of a folder or a pattern by their names.
+    RETURNS (List[Input]): The files, none twice; those of a folder or a pattern by
+        their names.
     RAISES (UnreadableError): If there is no such file, or nobody knows what it holds.
     """
     found: List[Input] = []
     for name in names:
         path = Path(name)
+        if not name:  # would be the current folder, for want of a variable of a shell
+            raise UnreadableError("its name is empty").of(path)
         if path.is_dir():
             found += _of_folder(path, kind)
         elif not path.exists() and _MAGIC & set(name):
@@ -71,7 +75,7 @@ def find_inputs(names: Sequence[str], kind: Optional[Kind] = None) -> List[Input
             found += [_input(Path(match), kind) for match in files]
         else:
             found.append(_input(path, kind))
-    return found
+    return list({os.path.realpath(each.path): each for each in found}.values())
 
 
 def _of_folder(folder: Path, kind: Optional[Kind]) -> List[Input]:
