@@ -18,6 +18,16 @@ from .word_pieces import WordPieces, encode_pieces
 if TYPE_CHECKING:
     from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+# A tokenizer has one of these at least.
+_OF_TOKENIZERS = (
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "tokenizer.model",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "tokenizer_config.json",
+)
 _INSTALL = 'Encoders need transformers: pip install "spacy-crf-tagger[transformers]"'
 
 
@@ -39,7 +49,15 @@ def load_encoder(path: Path) -> Tuple["PreTrainedTokenizerBase", Any]:
     # A name that is no directory would be looked up among what was once downloaded.
     if not path.is_dir():
         raise FileNotFoundError(f"There is no directory {path}.")
-    # Files may be missing, broken or of a kind that needs another library.
+    # What transformers says of these is about names on a hub.
+    if not (path / "config.json").is_file():
+        raise ValueError("It is not the folder of a model: it has no config.json.")
+    if not any((path / name).is_file() for name in _OF_TOKENIZERS):
+        raise ValueError(
+            "It has no tokenizer, which is in one of these files: "
+            f"{', '.join(_OF_TOKENIZERS)}. Save the tokenizer to it as well."
+        )
+    # Files may be broken, or of a kind that needs another library.
     try:
         tokenizer = AutoTokenizer.from_pretrained(  # type: ignore[no-untyped-call]
             path, local_files_only=True

@@ -379,8 +379,8 @@ def test_words_that_get_no_vectors(
     [
         # Nobody's cache or network is asked for it.
         ("bert-base-uncased", "Encoder not found"),
-        ("empty", "Can't load an encoder"),
-        ("untokenized", "Can't load an encoder"),
+        ("empty", "it has no config.json"),
+        ("untokenized", "It has no tokenizer"),
     ],
 )
 def test_what_is_no_encoder(
