@@ -53,15 +53,16 @@ def read_annotation(
     """
     fill_missing = settings.missing == "outside"
     label_ids = {strings.add(label): n for n, label in enumerate(scheme.labels)}
-    parts: List[Tags] = []
+    # All documents one behind another: most are short, and NumPy's calls are not.
+    parts = [_entity_arrays(example, fill_missing) for example in examples]
+    ends = np.cumsum([len(iob) for iob, _ in parts], dtype=np.int64)
+    iob = np.concatenate([np.zeros(0, dtype=np.int64), *(iob for iob, _ in parts)])
+    types = np.concatenate([np.zeros(0, dtype=np.uint64), *(own for _, own in parts)])
+    labels, is_new = _label_indices(types, label_ids)
     new: Set[str] = set()
-    for example in examples:
-        iob, types = _entity_arrays(example, fill_missing)
-        labels, unknown = _label_indices(types, label_ids)
-        if unknown:
-            # The annotation may have come with a vocab of its own.
-            new.update(span.label_ for span in example.y.ents)
-        parts.append(_to_tags(iob, labels, scheme))
+    for number in np.unique(np.searchsorted(ends, np.flatnonzero(is_new), "right")):
+        # The annotation may have come with a vocab of its own.
+        new.update(span.label_ for span in examples[number].y.ents)
     new_labels = sorted(new.difference(scheme.labels, [""]))
     for label in new_labels:
         if label.startswith("!"):
@@ -69,7 +70,7 @@ def read_annotation(
                 f"Entity label {label!r}: the notation '!' for negative annotation is "
                 "no longer supported by spaCy."
             )
-    tags = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+    tags = _to_tags(iob, labels, ends, scheme)
     incorrect: List[NegativeSpan] = []
     if settings.incorrect_spans_key is not None:
         incorrect = _incorrect_spans(examples, scheme, settings.incorrect_spans_key)
@@ -177,7 +178,7 @@ def preset_mask(
     labels, _ = _label_indices(types, label_ids)
     # An entity of a label that the scheme does not have is walled in by O, like a
     # blocked token; whoever writes the entities back keeps it.
-    tags = _to_tags(iob, labels, scheme)
+    tags = _to_tags(iob, labels, np.cumsum(lengths), scheme)
     tags[preset & (tags == UNKNOWN)] = OUTSIDE
     mask[preset] = known_mask(tags[preset], scheme.n_tags)
     # Tokens that continue no entity are an error to `doc.ents`: nothing is possible.
@@ -301,28 +302,29 @@ def _in_entity(example: Example, token: int) -> bool:
 
 def _label_indices(
     types: NDArray[np.uint64], label_ids: Dict[int, int]
-) -> Tuple[NDArray[np.int64], bool]:
-    """RETURNS (Tuple[NDArray[int], bool]): The index of each label, -1 for none or one
-    that is not known; and whether there is such a one.
+) -> Tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """RETURNS (Tuple[NDArray[int], NDArray[bool]]): The index of each label, -1 for none
+    or one that is not known; and whether it is such a one.
     """
-    indices = np.full(len(types), -1, dtype=np.int64)
-    unknown = False
-    for label in np.unique(types).tolist():
-        if label in label_ids:
-            indices[types == label] = label_ids[label]
-        elif label:
-            unknown = True
-    return indices, unknown
+    known, places = np.unique(types, return_inverse=True)
+    indices = np.array([label_ids.get(each, -1) for each in known.tolist()], np.int64)
+    is_new = (indices < 0) & (known != 0)
+    return indices[places], is_new[places]
 
 
 def _to_tags(
-    iob: NDArray[np.int64], labels: NDArray[np.int64], scheme: TagScheme
+    iob: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    scheme: TagScheme,
 ) -> Tags:
     """RETURNS (NDArray[int]): Tags of entities whose label is known, `OUTSIDE` for
-    tokens outside, `UNKNOWN` for all others. No entity may cross the end of a doc.
+    tokens outside, `UNKNOWN` for all others. No entity crosses the end of a doc, of
+    which `ends` has the place behind it.
     """
     last = np.ones(len(iob), dtype=bool)
     last[:-1] = iob[1:] != _INSIDE
+    last[ends[ends > 0] - 1] = True
     tags = np.full(len(iob), UNKNOWN, dtype=np.int64)
     tags[iob == _OUT] = OUTSIDE
     entity = ((iob == _BEGIN) | (iob == _INSIDE)) & (labels >= 0)
