@@ -84,6 +84,8 @@ def _suit_training(
             if model.get("dropout") is None:
                 model["dropout"] = of_recipe
     optimizer = training["optimizer"]
+    if optimizer["@optimizers"] == "Adam.v1":
+        optimizer["@optimizers"] = ours["optimizer"]["@optimizers"]
     optimizer["use_averages"] = ours["optimizer"]["use_averages"]
     if isinstance(optimizer.get("learn_rate"), (int, float)):
         optimizer["learn_rate"] = ours["optimizer"]["learn_rate"]

@@ -27,7 +27,7 @@ def warm_up() -> "Warmth":
         from ..crf.backends.numba.kernel_cache import REMEDY
         from ..crf.backends.numba.warming import Kernels
         from ..crf.backends.numba.warming import warm_up as compile_all
-        from ..models.kernels import attention, dense, lstm
+        from ..models.kernels import adam, attention, dense, lstm
     except ImportError as error:
         msg.fail(
             "There are no kernels without Numba, and predictions are slow",
@@ -35,7 +35,7 @@ def warm_up() -> "Warmth":
             exits=1,
         )
     found = compile_all(
-        [Kernels((each,), each.use_all) for each in (dense, lstm, attention)]
+        [Kernels((each,), each.use_all) for each in (dense, lstm, attention, adam)]
     )
     if found.lost:
         msg.fail(

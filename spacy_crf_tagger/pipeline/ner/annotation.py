@@ -303,8 +303,8 @@ def _in_entity(example: Example, token: int) -> bool:
 def _label_indices(
     types: NDArray[np.uint64], label_ids: Dict[int, int]
 ) -> Tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """RETURNS (Tuple[NDArray[int], NDArray[bool]]): The index of each label, -1 for none
-    or one that is not known; and whether it is such a one.
+    """RETURNS (Tuple[NDArray[int], NDArray[bool]]): The index of each label, -1 for
+    none or one that is not known; and whether it is such a one.
     """
     known, places = np.unique(types, return_inverse=True)
     indices = np.array([label_ids.get(each, -1) for each in known.tolist()], np.int64)
