@@ -35,7 +35,8 @@ def borrowing_kernel(function: Function) -> Function:
     """
     options = compiler.options_of_kernel()
     all_options = {"no_cfunc_wrapper": True, **_BORROWING, **options}
-    return _compile(function, all_options, has_runtime=False)
+    # Versions that are not known load all kernels in their own way.
+    return _compile(function, all_options, has_runtime=not options)
 
 
 def inlined(function: Function) -> Function:
