@@ -178,8 +178,9 @@ def print_speed() -> None:
             if all(unit in result for result in inference):
                 ratios = [result[unit]["crf_ner / ner"] for result in inference]
                 print_ratios(f"`nlp.pipe` beside `ner`, {unit}, {name}", ratios)
-    training = read("training-speed")["crf_ner / ner"]
-    print(f"| `spacy train` beside `ner` | | {training:.1f} × |")
+    for kind, name in KINDS.items():
+        ratio = read(f"training-speed-{kind}")["crf_ner / ner"]
+        print(f"| `spacy train` beside `ner`, {name} | | {ratio:.1f} × |")
     peers = [read(f"peers-{corpus}-1-threads") for corpus in SPEED_CORPORA]
     for peer in ("spancat", "flair", "stanza", "sklearn-crfsuite"):
         ratios = [result["crf_ner / peer"][peer] for result in peers]

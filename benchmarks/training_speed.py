@@ -2,11 +2,11 @@
 
     python -m benchmarks.training_speed
 
-writes `benchmarks/results/training-speed.json`. Both train on NCBI-disease with the
-same batches, in alternation, each time in a process of its own and on one thread. The
-clock runs from one score on the dev part to the next, so that starting is not in it,
-and evaluation is. Batches have 1,000 words, to which those of the configs grow in the
-first 2,300 steps. Needs a machine on which nothing else runs.
+writes `benchmarks/results/training-speed-<kind of processor>.json`. Both train on
+NCBI-disease with the same batches, in alternation, each time in a process of its own
+and on one thread. The clock runs from one score on the dev part to the next, so that
+starting is not in it, and evaluation is. Batches have 1,000 words, to which those of
+the configs grow in the first 2,300 steps. Needs a machine on which nothing else runs.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ import srsly
 import typer
 from wasabi import msg
 
-from .harness.environment import describe
+from .harness.environment import describe, processor_kind
 from .harness.options import Rounds
 from .harness.spread import medians
 from .harness.training import WORK, config_path, convert, spacy, write_result
@@ -49,7 +49,7 @@ def main(
         "crf_ner / ner": median["crf_ner"] / median["ner"],
     }
     msg.text(f"{result['crf_ner / ner']:.2f} × the words/s of ner in training")
-    write_result("training-speed", result)
+    write_result(f"training-speed-{processor_kind()}", result)
 
 
 def words_per_second(
