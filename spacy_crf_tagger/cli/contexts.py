@@ -112,6 +112,7 @@ def put_in_context(
     alone: "NDArray[np.float32]",
     contexts: "Contexts",
     words: Set[str],
+    pieces: Set[str],
 ) -> "Tuple[List[str], NDArray[np.float32]]":
     """Put words in context, and print how well it can be told what they are there.
 
@@ -119,18 +120,20 @@ def put_in_context(
     alone (NDArray[float32]): Their vectors alone, [known, width].
     contexts (Contexts): Those that occur in texts.
     words (Set[str]): The words that are to have a vector.
-    RETURNS (Tuple[List[str], NDArray[float32]]): These words, as far as they are known,
-        and their vectors, [words, width].
+    pieces (Set[str]): What is to have one as well, as a piece of words.
+    RETURNS (Tuple[List[str], NDArray[float32]]): These words and pieces, as far as they
+        are known, and their vectors, [words and pieces, width].
     RAISES (ValueError): If no word occurs.
     """
     from ..models.context_regression import put_in_context as put
 
     means, counts = contexts.of(known)
     put_words = put(alone, means, counts, contexts.spread)
-    kept = [place for place, word in enumerate(known) if word in words]
-    n_occur = int(np.count_nonzero(counts[kept]))
+    own = [place for place, word in enumerate(known) if word in words]
+    kept = [p for p, word in enumerate(known) if word in words or word in pieces]
+    n_occur = int(np.count_nonzero(counts[own]))
     msg.info(
-        f"{n_occur:,} of {len(kept):,} words occur in the texts. What a word is alone "
+        f"{n_occur:,} of {len(own):,} words occur in the texts. What a word is alone "
         f"explains {max(put_words.explained, 0.0):.0%} of what it is in context, and "
         f"counts as {put_words.pseudo:.1f} occurrences"
     )

@@ -17,6 +17,7 @@ from ..data.source import UnreadableError, open_source
 from .contexts import N_CONTEXTS, NO_TEXTS, Texts, put_in_context, read_contexts
 from .errors import explained
 from .loading import blank_pipeline, check_output, reading_docs, save_pipeline
+from .pieces import add_pieces, find_pieces
 
 if TYPE_CHECKING:
     from transformers.tokenization_utils_base import PreTrainedTokenizerBase
@@ -67,6 +68,14 @@ def vectors_cli(
             "Several, as in -L 4 -L 5, are averaged",
         ),
     ] = None,
+    pieces: Annotated[
+        bool,
+        typer.Option(
+            "--pieces/--no-pieces",
+            help="Keep vectors of the pieces that the tokenizer of the encoder splits "
+            "words into, from which words without a vector get one",
+        ),
+    ] = True,
     texts: Annotated[
         Optional[List[str]],
         typer.Option(
@@ -110,7 +119,7 @@ def vectors_cli(
     The vectors serve a crf_ner with include_static_vectors: name OUTPUT in [paths]
     vectors. The encoder is not needed afterwards. A word's vector depends on no
     annotation, and without --text on the word alone, so give all the words that you
-    expect: those without a vector count as average. Nothing is downloaded.
+    expect: for others, what their pieces tell has to do. Nothing is downloaded.
     """
     make_vectors(
         encoder,
@@ -121,6 +130,7 @@ def vectors_cli(
         lang=lang,
         batch_size=batch_size,
         layers=layers or [],
+        pieces=pieces,
         texts=Texts(texts or [], input_format, text_field, n_contexts, min_count),
     )
 
@@ -135,6 +145,7 @@ def make_vectors(
     lang: str = "en",
     batch_size: int = 256,
     layers: Sequence[int] = (),
+    pieces: bool = True,
     texts: Texts = NO_TEXTS,
 ) -> None:
     """Make word vectors from an encoder, save a pipeline that has them, and print what
@@ -149,6 +160,7 @@ def make_vectors(
     batch_size (int): How many words are encoded at a time.
     layers (Sequence[int]): The layers of the encoder that are averaged; the last one
         by default.
+    pieces (bool): Whether pieces get a vector, from which words that have none get one.
     texts (Texts): Texts in which the words are read; without any each word is encoded
         by itself.
     """
@@ -167,20 +179,33 @@ def make_vectors(
         contexts = read_contexts(texts, inputs, words, nlp, tokenizer, model, layers)
         words |= contexts.frequent(texts.min_count)
         encoded = words.union(contexts.words)
-    # No other command should wait for what comes with it.
+    # No other command should wait for what comes with these.
+    from ..models.piece_vectors import NO_PIECES
     from ..models.word_vectors import embed_words, principal_components
 
+    inventory = find_pieces(tokenizer, sorted(words)) if pieces else NO_PIECES
+    beginnings = set(inventory.beginnings)
     # On a terminal only.
     bar = partial(tqdm, unit="word", disable=None)
-    known, embedded = embed_words(encoded, tokenizer, model, batch_size, bar, layers)
+    known, embedded = embed_words(
+        encoded | beginnings, tokenizer, model, batch_size, bar, layers
+    )
     with explained(f"Can't make vectors from {encoder}", ValueError):
         if contexts is not None:
-            known, embedded = put_in_context(known, embedded, contexts, words)
-        vectors = principal_components(embedded, width)
+            known, embedded = put_in_context(
+                known, embedded, contexts, words, beginnings
+            )
+        is_own = [word in words for word in known]
+        components = principal_components(embedded[is_own], width)
+    keys, vectors = known, components.project(embedded)
+    if inventory.continuations:
+        keys, vectors = add_pieces(
+            known, vectors, inventory, tokenizer, model, batch_size, layers
+        )
     nlp.vocab.vectors = Vectors(
-        strings=StringStore(known),
+        strings=StringStore(keys),
         data=vectors,
-        keys=known,
+        keys=keys,
         name=f"{lang}_encoder.vectors",
     )
     _report(words, known, vectors.shape[1], width)
@@ -243,4 +268,4 @@ def _report(words: Set[str], known: List[str], width: int, wanted: int) -> None:
             "The tokenizer has no pieces for them: "
             f"{examples}{', …' if len(unknown) > _EXAMPLES else ''}",
         )
-    msg.good(f"Made {len(known)} vectors of width {width}")
+    msg.good(f"Made {len(words.intersection(known))} vectors of width {width}")

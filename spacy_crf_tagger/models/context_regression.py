@@ -6,20 +6,18 @@ mean of a word's occurrences is shrunk towards that prediction, the more the few
 are (empirical Bayes; Efron and Morris 1975).
 """
 
-from typing import NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple, Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-_STRENGTHS = tuple(10.0**exponent for exponent in range(-5, 4))
+from .ridge import STRENGTHS, Floats, fit_ridge
+
 _N_ROUNDS = 3
 _FIRST_PSEUDO = 5.0
 _MOST_PSEUDO = 1e6
 _BLOCK = 8192
 _MOST_FITTED = 20_000
-_LEAST = 1e-30
-
-Floats = NDArray[np.float64]
 
 
 class ContextVectors(NamedTuple):
@@ -87,7 +85,7 @@ def put_in_context(
     inputs = alone[occurs].astype(np.float64)
     targets = means[occurs].astype(np.float64)
     n = counts[occurs].astype(np.float64)
-    pseudo, strengths = _FIRST_PSEUDO, _STRENGTHS
+    pseudo, strengths = _FIRST_PSEUDO, STRENGTHS
     for _ in range(_N_ROUNDS):
         trust = n / (n + pseudo)
         fit = _fit(inputs, targets - inputs, trust, strengths)
@@ -113,41 +111,12 @@ def _fit(
     inputs: Floats, targets: Floats, trust: Floats, strengths: Sequence[float]
 ) -> _Fit:
     """Fit a regression whose targets are departures from the inputs, so that without
-    data a word in context is the word alone. Errors of words that are left out have a
-    closed form, that of the hat matrix (Allen 1974).
+    data a word in context is the word alone.
     """
     total = trust.sum()
     centre, offset = trust @ inputs / total, trust @ targets / total
-    rows = inputs - centre
-    weighted = rows * trust[:, None]
-    values, axes = np.linalg.eigh(rows.T @ weighted)
-    values = np.maximum(values, 0.0)
-    along = rows @ axes  # [words, width]
-    effects = axes.T @ (weighted.T @ (targets - offset))
-    unit = max(float(values.mean()), _LEAST)
-    best: Optional[Tuple[float, float, Floats]] = None
-    for strength in strengths:
-        shrunk = 1.0 / (values + strength * unit)
-        errors = _errors(along, shrunk, effects, targets - offset, trust)
-        error = float(trust @ errors)
-        if best is None or error < best[0]:
-            best = error, strength, errors
-    assert best is not None
-    _, strength, errors = best
-    weights = axes @ (effects / (values + strength * unit)[:, None])
-    return _Fit(strength, centre, weights, offset, errors)
-
-
-def _errors(
-    along: Floats, shrunk: Floats, effects: Floats, targets: Floats, trust: Floats
-) -> Floats:
-    """RETURNS (Floats): The squared error of each word that is left out, [words]."""
-    leverage = trust * (1.0 / trust.sum() + np.square(along) @ shrunk)
-    residuals = targets - along @ (effects * shrunk[:, None])
-    # A word that fits itself whatever the others are has a leverage of 1.
-    left_out = np.maximum(1.0 - leverage, 1e-6)
-    errors: Floats = np.square(residuals).sum(axis=1) / np.square(left_out)
-    return errors
+    ridge = fit_ridge(inputs - centre, targets - offset, trust, strengths, True)
+    return _Fit(ridge.strength, centre, ridge.weights, offset, ridge.errors)
 
 
 def _count_pseudo(errors: Floats, n: Floats, trust: Floats, spread: float) -> float:

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.attrs import IDS, ORTH
 from spacy.tokens import Doc
-from spacy.vectors import Mode, Vectors
 from spacy.vocab import Vocab
 from thinc.api import HashEmbed, Linear, Maxout, Model, Ops, concatenate
 from thinc.types import Floats2d, Ints1d, Ints2d
@@ -20,6 +19,7 @@ from .clusters import WordClusters, find_clusters
 from .computed import find_computed
 from .mixing import MixWeights, predict_mixed, weights_of
 from .seen_forms import Attrs, Bits, hide_randomly, hide_unseen, no_forms, note_forms
+from .static_vectors import look_up_vectors
 from .torch_gemm import use_torch_gemm
 from .word_memory import memory_of
 
@@ -308,7 +308,7 @@ def _values_of(model: Tok2Vec, words: NDArray[np.uint64], vocab: Vocab) -> _Valu
     known = None
     if len(model.layers) > 2:
         width = model.layers[2].get_dim("nI")
-        known = _look_up_vectors(model.ops, vocab, words[:, -1], width)
+        known = look_up_vectors(model.ops, vocab, words[:, -1], width)
     return _Values(values, known)
 
 
@@ -385,28 +385,6 @@ def _keys_of(features: NDArray[np.uint64]) -> NDArray[np.uint64]:
         key *= np.uint64(0x9E3779B97F4A7C15)
         key ^= key >> np.uint64(29)
     return key
-
-
-def _look_up_vectors(
-    ops: Ops, vocab: Vocab, keys: NDArray[np.uint64], width: int
-) -> Floats2d:
-    """RETURNS (Floats2d): The vectors of the keys, zero where there is none."""
-    vectors = vocab.vectors
-    if vectors.shape[1] != width:
-        has = f"those of the vocab are {vectors.shape[1]} wide"
-        if not vectors.shape[1]:
-            has = "the vocab has none"
-        raise ValueError(
-            f"TypeEmbed: it has been trained with vectors that are {width} wide, but "
-            f"{has}. Load the pipeline with the vectors that it was saved with; give "
-            "a component that is sourced the same ones by [initialize] vectors."
-        )
-    if isinstance(vectors, Vectors) and vectors.mode == Mode.default:
-        found = ops.asarray(vectors.find(keys=keys))
-        rows = cast(Floats2d, ops.asarray(vectors.data)[found])
-        rows[found < 0] = 0
-        return ops.as_contig(rows)
-    return ops.as_contig(ops.asarray2f(vectors.get_batch(keys)))
 
 
 def _as_ints(ops: Ops, types: NDArray[np.uint64]) -> Ints2d:

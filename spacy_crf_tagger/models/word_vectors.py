@@ -7,7 +7,16 @@ earlier one.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Sequence, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Iterable,
+    List,
+    NamedTuple,
+    Sequence,
+    Tuple,
+)
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,32 +117,54 @@ def embed_words(
     return known, np.concatenate(vectors or [np.zeros((0, width), np.float32)])
 
 
-def principal_components(
-    vectors: NDArray[np.float32], width: int
-) -> NDArray[np.float32]:
-    """Take the mean out of vectors and project them onto the directions in which they
-    vary most. Their distances stay the same but for what is left out, and for a common
-    factor: the root of the mean square of all numbers becomes 1, which a linear layer
-    with Glorot's initial weights about keeps. A word without a vector, which spaCy
-    takes as zeros, counts as the mean.
+class Components(NamedTuple):
+    """The principal components of vectors.
+
+    centre (NDArray[float32]): The mean of the vectors, [width of the encoder].
+    axes (NDArray[float32]): The directions in which they vary most, as columns,
+        [width of the encoder, components].
+    size (float): The root of the mean square of all numbers of the projected vectors.
+    """
+
+    centre: NDArray[np.float32]
+    axes: NDArray[np.float32]
+    size: float
+
+    def project(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Project vectors onto the components. A word without a vector, which spaCy
+        takes as zeros, counts as the mean of those that the components were found in.
+
+        vectors (NDArray[float32]): The vectors, [n, width of the encoder].
+        RETURNS (NDArray[float32]): The projected vectors, [n, components].
+        """
+        projected = (vectors - self.centre) @ self.axes
+        scaled: NDArray[np.float32] = projected / np.float32(self.size)
+        return scaled
+
+
+def principal_components(vectors: NDArray[np.float32], width: int) -> Components:
+    """Find the directions in which vectors vary most. Projected onto them, their
+    distances stay the same but for what is left out, and for a common factor: the root
+    of the mean square of all numbers becomes 1, which a linear layer with Glorot's
+    initial weights about keeps.
 
     vectors (NDArray[float32]): The vectors, [n, width of the encoder].
     width (int): How many components to keep, if there are as many: there are at most
         as many as the vectors are wide, and one less than there are vectors.
-    RETURNS (NDArray[float32]): The projected vectors, [n, components].
+    RETURNS (Components): The components.
     RAISES (ValueError): If no two vectors differ.
     """
     n, n_dims = vectors.shape
-    centred = vectors - vectors.mean(axis=0) if n else vectors
+    centre = vectors.mean(axis=0) if n else np.zeros(n_dims, np.float32)
+    centred = vectors - centre
     if np.allclose(centred, 0.0, atol=1e-6):
         raise ValueError(
             "Principal components need at least two words with different encodings."
         )
     covariance = (centred.T @ centred).astype(np.float64)
-    axes = np.linalg.eigh(covariance)[1][:, ::-1][:, : min(width, n_dims, n - 1)]
+    directions = np.linalg.eigh(covariance)[1][:, ::-1][:, : min(width, n_dims, n - 1)]
     # Which way an axis points is left to the library; this makes it a matter of data.
-    largest = np.abs(axes).argmax(axis=0)
-    axes = axes * np.sign(axes[largest, np.arange(axes.shape[1])])
-    projected = centred @ axes.astype(np.float32)
-    scaled: NDArray[np.float32] = projected / np.sqrt(np.square(projected).mean())
-    return scaled
+    largest = np.abs(directions).argmax(axis=0)
+    directions = directions * np.sign(directions[largest, np.arange(len(largest))])
+    axes = directions.astype(np.float32)
+    return Components(centre, axes, float(np.sqrt(np.square(centred @ axes).mean())))

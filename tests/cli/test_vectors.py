@@ -11,6 +11,8 @@ import torch
 from scipy.spatial.distance import pdist
 from spacy.tokens import Doc, DocBin
 
+from spacy_crf_tagger.models.piece_lookup import find_piece_rows
+from spacy_crf_tagger.models.piece_split import MARK
 from tests.helpers.component import (
     SMALL_TOK2VEC,
     entities,
@@ -19,7 +21,12 @@ from tests.helpers.component import (
     make_nlp,
 )
 from tests.helpers.encoder import minilm_folder, needs_minilm
-from tests.helpers.transformer import save_tiny_encoder, save_tiny_encoder_decoder
+from tests.helpers.transformer import (
+    save_letters,
+    save_sentence_pieces,
+    save_tiny_encoder,
+    save_tiny_encoder_decoder,
+)
 
 pytestmark = pytest.mark.transformers
 
@@ -95,7 +102,8 @@ def encode_alone(folder, word):
 def test_all_components_keep_the_distances(
     crf, encoder, write_words, output, words, width
 ):
-    exit_code, text = crf("vectors", encoder, output, "--words", write_words(words))
+    options = ("--words", write_words(words), "--no-pieces")
+    exit_code, text = crf("vectors", encoder, output, *options)
     assert exit_code == 0, text
     assert f"The vectors have a width of {width}, not 200" in text
     assert f"Made {len(words)} vectors of width {width}" in text
@@ -152,7 +160,8 @@ def test_words_come_from_everywhere(crf, encoder, write_docs, write_words, outpu
         write_docs("b.spacy", ["\u3000", "left", "Rome"]),
     ]
     lists = write_words(["\ufeffBern\r", "", " \t", "Rome ", "rome"])
-    exit_code, text = crf("vectors", encoder, output, *docs, "--words", lists)
+    options = (*docs, "--words", lists, "--no-pieces")
+    exit_code, text = crf("vectors", encoder, output, *options)
     assert exit_code == 0, text
     assert keys_of(output) == {"Ada", "ada", "left", "Rome", "rome", "Bern"}
 
@@ -175,7 +184,8 @@ def test_the_same_words_give_the_same_files(crf, encoder, write_docs, tmp_path):
 
 def test_words_that_the_tokenizer_does_not_know(crf, encoder, write_words, output):
     words = write_words(["left", "Rome", "Ł", "\u200d", "中a"])
-    exit_code, text = crf("vectors", encoder, output, "--words", words)
+    options = ("--words", words, "--no-pieces")
+    exit_code, text = crf("vectors", encoder, output, *options)
     assert exit_code == 0
     assert keys_of(output) == {"left", "Rome", "中a"}
     assert "2 of 5 words have no vector" in text
@@ -206,7 +216,7 @@ def test_words_in_texts(crf, encoder, write_words, texts, output):
     assert exit_code == 0, text
     assert "12 words in 3 texts, 12 of them read by the encoder" in text
     assert "4 of 6 words occur in the texts" in text
-    assert keys_of(output) == set(words)
+    assert set(words) < keys_of(output)
     from spacy_crf_tagger.models.context_regression import put_in_context
     from spacy_crf_tagger.models.word_contexts import ContextReader
     from spacy_crf_tagger.models.word_vectors import embed_words, load_encoder
@@ -243,7 +253,7 @@ def test_all_kinds_of_texts_are_the_same(crf, encoder, write_words, texts, tmp_p
 
 
 def test_words_of_the_texts_get_vectors_too(crf, encoder, texts, output):
-    options = ("--text", texts, "--text-words", 2, "--contexts", 2)
+    options = ("--text", texts, "--text-words", 2, "--contexts", 2, "--no-pieces")
     exit_code, text = crf("vectors", encoder, output, *options)
     assert exit_code == 0, text
     assert keys_of(output) == {"Ada", "left"}
@@ -323,6 +333,97 @@ def test_component_learns_from_vectors_alone(crf, encoder, write_words, tmp_path
     assert entities(again("bern sees emma")) == [(0, 1, "PLACE"), (2, 3, "PERSON")]
     again.vocab.vectors.data[:] = 0.0
     assert entities(again("emma sees bern")) == entities(again("bern sees emma"))
+
+
+def test_words_of_pieces(crf, encoder, write_words, output):
+    """What no piece begins with is left out; the words themselves stay as they are."""
+    words = write_words(WORDS)
+    exit_code, text = crf("vectors", encoder, output, "--words", words)
+    assert exit_code == 0, text
+    # Letters, at the beginning and after it: no word has digits or punctuation.
+    assert "52 pieces give a vector to words that have none" in text
+    assert f"Made {len(WORDS)} vectors of width {ENCODER_WIDTH}" in text
+    assert "Only 40 words are made of several pieces" in text
+    plain = output.with_name("plain")
+    crf("vectors", encoder, plain, "--words", words, "--no-pieces")
+    np.testing.assert_allclose(
+        vectors_of(output, WORDS), vectors_of(plain, WORDS), atol=1e-5
+    )
+    assert keys_of(output).difference(keys_of(plain)) == {
+        *ascii_lowercase,
+        *(f"##{letter}" for letter in ascii_lowercase),
+        MARK,
+    }.difference(WORDS)
+    nlp = spacy.load(output)
+    key = nlp.vocab.strings.add("ab1")
+    rows = find_piece_rows(nlp.vocab, np.array([key], np.uint64))
+    found = nlp.vocab.vectors.data[rows.rows]
+    np.testing.assert_array_equal(found, vectors_of(output, ["a", "##b"]))
+
+
+def test_words_of_pieces_in_texts(crf, encoder, write_words, texts, output):
+    """Beginnings are put in context as words are, and are not counted."""
+    options = ("--words", write_words(["Ada", "left", "Bern"]), "--text", texts)
+    exit_code, text = crf("vectors", encoder, output, *options)
+    assert exit_code == 0, text
+    assert "3 of 3 words occur in the texts" in text
+    assert {"Ada", "left", "Bern", "a", "##a", MARK} <= keys_of(output)
+
+
+@pytest.mark.parametrize("write", [save_tiny_encoder_decoder, save_sentence_pieces])
+def test_pieces_of_other_tokenizers(crf, write, write_words, tmp_path, output):
+    encoder = write(tmp_path / "encoder")
+    words = write_words(["ab", "abc", "cab", "bc", "-a"])
+    exit_code, text = crf("vectors", encoder, output, "--words", words)
+    assert exit_code == 0, text
+    keys = keys_of(output)
+    assert {"ab", "##ab", "##c", MARK} <= keys
+    assert not any("Ġ" in key or "▁" in key or "<" in key for key in keys)
+
+
+def test_pieces_that_cannot_be_told(crf, write_words, tmp_path, output):
+    encoder = save_letters(tmp_path / "encoder")
+    words = write_words(["ab", "abc", "cab"])
+    exit_code, text = crf("vectors", encoder, output, "--words", words)
+    assert exit_code == 0, text
+    assert "There are no pieces of words" in text
+    assert keys_of(output) == {"ab", "abc", "cab"}
+
+
+@needs_minilm
+def test_pieces_tell_what_a_word_is(crf, write_words, output):
+    """Words without a vector are near to what the encoder makes of them."""
+    folder = minilm_folder()
+    # Of few letters, so that there are few pieces to encode.
+    stems = ["stone", "train", "letter", "iron", "linen", "senior", "tailor", "siesta"]
+    ends = ["less", "ness", "ist", "ation", "al", "ite", "enesse", "troll"]
+    words = [stem + end for stem in stems for end in ends]
+    held_out = words[::9]
+    some = write_words([word for word in words if word not in held_out])
+    exit_code, text = crf("vectors", folder, output, "--words", some)
+    assert exit_code == 0, text
+    every = output.with_name("every")
+    all_words = write_words(words, "every.txt")
+    crf("vectors", folder, every, "--words", all_words, "--no-pieces")
+    known = [word for word in words if word not in held_out]
+    nlp = spacy.load(output)
+    keys = [nlp.vocab.strings.add(word) for word in held_out]
+    assert not any(nlp.vocab.has_vector(key) for key in keys)
+    pieces = find_piece_rows(nlp.vocab, np.array(keys, np.uint64))
+    parts = np.split(nlp.vocab.vectors.data[pieces.rows], pieces.lengths.cumsum()[:-1])
+    made = np.stack([part.mean(axis=0) for part in parts])
+    # The components of both differ: compare what is near to what.
+    ours = cosines(made, vectors_of(output, known))
+    theirs = cosines(vectors_of(every, held_out), vectors_of(every, known))
+    correlations = [
+        np.corrcoef(one, other)[0, 1] for one, other in zip(ours, theirs, strict=True)
+    ]
+    assert np.mean(correlations) > 0.7
+
+
+def cosines(ones, others):
+    norms = [np.linalg.norm(each, axis=1, keepdims=True) for each in (ones, others)]
+    return (ones / norms[0]) @ (others / norms[1]).T
 
 
 @needs_minilm

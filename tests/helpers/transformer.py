@@ -91,6 +91,50 @@ def save_tiny_encoder_decoder(folder: Path) -> Path:
     return folder
 
 
+def save_sentence_pieces(folder: Path) -> Path:
+    """A BERT of random weights, whose pieces are those of SentencePiece: letters, and
+    "ab" with and without a space before. RETURNS its folder.
+    """
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    pieces = ["▁", "▁ab", "ab", *string.ascii_lowercase, "-", "A"]
+    scores = [(piece, -float(number)) for number, piece in enumerate(pieces)]
+    tokenizer = Tokenizer(models.Unigram([("<pad>", 0.0), *scores]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    return _save_bert_of(tokenizer, folder)
+
+
+def save_letters(folder: Path) -> Path:
+    """A BERT of random weights, whose pieces are letters that do not say whether a word
+    begins with them. RETURNS its folder.
+    """
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    pieces = ["<pad>", *string.ascii_lowercase]
+    vocab = {piece: number for number, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.BPE(vocab, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return _save_bert_of(tokenizer, folder)
+
+
+def _save_bert_of(tokenizer: Any, folder: Path) -> Path:
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>")
+    fast.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(fast),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        initializer_range=0.2,
+    )
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
 def make_transformer_nlp(
     encoder: Path, *pipes: str, grad_factor: float = 1.0, **model_settings: Any
 ) -> Language:

@@ -16,7 +16,7 @@ from spacy.training import Example
 from spacy.util import load_config, load_model_from_config
 
 from benchmarks.ablation import BUDGETS, VARIANTS, counts_of, parameters
-from benchmarks.ablation_report import PAGE, read, renewed
+from benchmarks.ablation_report import PAGE, TAG_CORPORA, read, renewed
 from benchmarks.harness.free_tags import (
     FreeTagScheme,
     FreeTagsRecognizer,
@@ -159,10 +159,12 @@ def test_bootstrap_agrees_with_a_t_test():
 
 
 def test_page_shows_the_committed_results():
-    results, speed = read(RESULTS)
+    results, tags = read(RESULTS), read(RESULTS, TAG_CORPORA)
     assert set(results) == set(BUDGETS)
+    assert set(tags) == set(TAG_CORPORA)
+    speed = srsly.read_json(RESULTS / "ablation-speed.json")
     text = PAGE.read_text("utf8")
-    assert renewed(text, results, speed) == text
+    assert renewed(text, results, tags, speed) == text
 
 
 @pytest.mark.slow
