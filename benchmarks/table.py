@@ -92,7 +92,7 @@ def print_tagging() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for corpus in corpus_names():
         treebank, column = corpus.split("-")
-        for ending, words in (("", ""), ("-vectors", ", vectors made from MiniLM")):
+        for ending, words in (("", ""), ("-vectors", ", MiniLM's vectors")):
             name = f"tagging-{corpus}{ending}"
             if (RESULTS / f"{name}.json").exists():
                 row = f"{TREEBANK_NAMES[treebank]}, {column.upper()}{words}"
