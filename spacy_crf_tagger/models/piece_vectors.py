@@ -9,7 +9,17 @@ vector as well.
 
 import re
 from itertools import count
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, NamedTuple, Sequence, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Collection,
+    Dict,
+    Iterable,
+    List,
+    NamedTuple,
+    Sequence,
+    Tuple,
+)
 
 import numpy as np
 import torch
@@ -23,8 +33,10 @@ from .word_pieces import Pieces, WordPieces, encode_pieces
 if TYPE_CHECKING:
     from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-# How tokenizers write pieces: of words in WordPiece, of bytes, and in SentencePiece.
+# What tokenizers write before pieces that begin a word: those of bytes, and
+# SentencePiece. WordPiece marks what goes on with one.
 _BEGIN_OF_BYTES, _BEGIN_OF_SENTENCES = "Ġ", "▁"
+_MARKS = (CONTINUED, _BEGIN_OF_BYTES, _BEGIN_OF_SENTENCES)
 _INVALID = "\ufffd"
 _RESERVED = re.compile(r"\[unused\d+\]|<.*>")
 
@@ -89,33 +101,24 @@ def find_pieces(
 
 
 def _read(
-    vocab: Iterable[str], tokenizer: "PreTrainedTokenizerBase"
+    vocab: Collection[str], tokenizer: "PreTrainedTokenizerBase"
 ) -> Dict[str, Tuple[str, bool]]:
     """RETURNS (Dict[str, Tuple[str, bool]]): The text of each piece, and whether it is
     a beginning.
     """
-    pieces = list(vocab)
-    if any(piece.startswith(CONTINUED) for piece in pieces):
-        return {
-            piece: (piece.removeprefix(CONTINUED), not piece.startswith(CONTINUED))
-            for piece in pieces
-        }
-    if any(piece.startswith(_BEGIN_OF_BYTES) for piece in pieces):
-        texts = [tokenizer.convert_tokens_to_string([piece]) for piece in pieces]
-        return {
-            piece: (text.lstrip(" "), text.startswith(" "))
-            for piece, text in zip(pieces, texts, strict=True)
-            if _INVALID not in text
-        }
-    if any(piece.startswith(_BEGIN_OF_SENTENCES) for piece in pieces):
-        return {
-            piece: (
-                piece.removeprefix(_BEGIN_OF_SENTENCES),
-                piece.startswith(_BEGIN_OF_SENTENCES),
-            )
-            for piece in pieces
-        }
-    return {}
+    # By most pieces: vocabularies of bytes have "##" as a piece like any other.
+    counts = {mark: sum(each.startswith(mark) for each in vocab) for mark in _MARKS}
+    mark = max(counts, key=counts.__getitem__)
+    if not counts[mark]:
+        return {}
+    found: Dict[str, Tuple[str, bool]] = {}
+    for piece in vocab:
+        text = piece.removeprefix(mark)
+        if mark == _BEGIN_OF_BYTES:
+            text = tokenizer.convert_tokens_to_string([piece]).lstrip(" ")
+        if _INVALID not in text:
+            found[piece] = text, piece.startswith(mark) != (mark == CONTINUED)
+    return found
 
 
 @torch.inference_mode()

@@ -109,8 +109,10 @@ class Tokenizer:
         (["<s>", "Ġab", "a", "Ġ", "Ã", "ĠB", "<extra>"], ["B", "ab"], {"a": 2}),
         (["▁ab", "a", "▁", "b", "x"], ["ab"], {"a": 1, "b": 3}),
         (["ab", "a"], [], {}),
+        (["##", "Ġab", "a", "####", "ĠB", "Ġa"], ["B", "a", "ab"], {"a": 2}),
+        (["Ġa", "▁ab", "a", "##b", "▁B"], ["B", "ab"], {"a": 2}),
     ],
-    ids=["WordPiece", "bytes", "SentencePiece", "other"],
+    ids=["WordPiece", "bytes", "SentencePiece", "other", "signs", "letters"],
 )
 def test_pieces_of_tokenizers(pieces, beginnings, continuations):
     """Only those that are written with the letters of the words."""
