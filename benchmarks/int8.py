@@ -45,7 +45,8 @@ def main(rounds: Rounds = 9, work: Work = WORK) -> None:
     model = load_config(config_path("crf_ner"))["components"]["crf_ner"]["model"]
     width_in, width = model["tok2vec"]["width"], model["hidden_width"]
     bilstm = BiLSTM(width_in, width, model["depth"]).eval()
-    batches = batches_of([len(text.split()) for text in texts(work)], width_in)
+    sentences = texts_of(work / CORPUS, "test")
+    batches = batches_of([len(text.split()) for text in sentences], width_in)
     ways = ways_of(bilstm, width_in, width, model["depth"])
     speeds = measure(ways, batches, rounds)
     found = medians(speeds)
@@ -62,11 +63,6 @@ def main(rounds: Rounds = 9, work: Work = WORK) -> None:
     for name, speed in found.items():
         msg.text(f"{name}: {speed:.0f} words/s")
     write_result(f"int8-{processor_kind()}", result)
-
-
-def texts(work: Work) -> list[str]:
-    """RETURNS (list[str]): The sentences of the test part."""
-    return texts_of(work / CORPUS, "test")
 
 
 def batches_of(lengths: list[int], width: int) -> list[Batch]:

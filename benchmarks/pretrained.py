@@ -34,7 +34,6 @@ from .harness.training import (
     BUDGETS,
     CORPORA,
     DATA,
-    PARTS,
     ROOT,
     WORK,
     Budget,
@@ -58,7 +57,7 @@ CLUSTER_BUDGETS = {
     "astronomy": Budget(400, 50),
 }
 # The layer was chosen on dev, of six.
-LAYER = ("--layer", 4, "--no-pieces")
+LAYER = ("--layer", 4)
 LAYER_BUDGETS = {
     "ncbi-disease": Budget(1600, 200),
     "wnut17": Budget(600, 100),
@@ -161,8 +160,10 @@ def with_known_words(model: str, corpus: str, folder: Path, encoder: Path) -> Se
 def _with_known_words(
     knowledge: Knowledge, model: str, corpus: str, folder: Path, encoder: Path
 ) -> Setup:
-    options = LAYER if knowledge is Knowledge.known_words else LAYER[:-1]
-    vectors = make_vectors(folder, encoder, knowledge.value, options, PARTS[:-1])
+    pieces = knowledge is Knowledge.pieces
+    vectors = make_vectors(
+        folder, encoder, knowledge.value, LAYER, ("train", "dev"), pieces
+    )
     budget = budget_of(corpus, VECTOR_BUDGETS[model])
     if model == "crf_ner":
         budget = budget_of(corpus, LAYER_BUDGETS)

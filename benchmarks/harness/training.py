@@ -166,16 +166,18 @@ def make_vectors(
     folder: Path,
     encoder: Path,
     name: str = "vectors",
-    options: Sequence[object] = ("--no-pieces",),
+    options: Sequence[object] = (),
     parts: Sequence[str] = PARTS,
+    pieces: bool = False,
 ) -> Path:
-    """RETURNS (Path): Vectors of an encoder for the words of parts of a corpus, which
-    are made if they are not there.
+    """RETURNS (Path): Vectors of an encoder for the words of parts of a corpus, and for
+    pieces if they are wanted. They are made if they are not there.
     """
     vectors = folder / name
     if not vectors.exists():
         documents = [folder / f"{part}.spacy" for part in parts]
-        spacy("crf", "vectors", encoder, vectors, *documents, *options)
+        more = [*options, "--pieces" if pieces else "--no-pieces"]
+        spacy("crf", "vectors", encoder, vectors, *documents, *more)
     return vectors
 
 

@@ -115,7 +115,9 @@ def _fit(
     """
     total = trust.sum()
     centre, offset = trust @ inputs / total, trust @ targets / total
-    ridge = fit_ridge(inputs - centre, targets - offset, trust, strengths, True)
+    ridge = fit_ridge(
+        inputs - centre, targets - offset, trust, strengths, is_centred=True
+    )
     return _Fit(ridge.strength, centre, ridge.weights, offset, ridge.errors)
 
 
